@@ -1,0 +1,193 @@
+"""The reader of config/sources: the one description of every source table.
+
+Extraction, the Bronze schema, validation, dbt's sources and the control totals are all derived from what this module
+returns. A description that is wrong stops here, with the file and the column, before anything is read or written.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from tieout.errors import ConfigError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+SOURCES_FOLDER = PROJECT_ROOT / "config" / "sources"
+
+KINDS = ("postgres", "landing")
+MODES = ("full", "incremental")
+SIMPLE_TYPES = frozenset(
+    "uuid text json boolean integer bigint date timestamptz timestamp unix_time".split(),
+)
+_NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
+_CHAR = re.compile(r"char\((\d+)\)")
+
+
+@dataclass(frozen=True)
+class ColumnSpec:
+    """One column of a source table.
+
+    type: uuid, text, char(n), json, boolean, integer, bigint, date, timestamptz, timestamp (no zone),
+    unix_time (epoch seconds, or a timestamp's text) or numeric(p,s).
+    silver: its name in Silver. optional: a delivery may leave the column out. money: it is summed per currency.
+    """
+
+    name: str
+    type: str
+    silver: str
+    description: str
+    nullable: bool = False
+    optional: bool = False
+    money: bool = False
+
+    @property
+    def numeric(self) -> tuple[int, int] | None:
+        """(precision, scale) of an exact decimal, None for any other type."""
+        found = _NUMERIC.fullmatch(self.type)
+        return (int(found[1]), int(found[2])) if found else None
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """One source table. currency names the column that says which currency its money columns are in."""
+
+    source: str
+    kind: str
+    schema: str
+    name: str
+    description: str
+    mode: str
+    key: tuple[str, ...]
+    cursor: str | None
+    currency: str | None
+    columns: tuple[ColumnSpec, ...]
+
+    @property
+    def identifier(self) -> str:
+        return f"{self.source}__{self.name}"
+
+    @property
+    def bronze(self) -> str:
+        return f"lake.bronze.{self.identifier}"
+
+    @property
+    def silver(self) -> str:
+        return f"lake.silver.stg_{self.identifier}"
+
+    @property
+    def money(self) -> tuple[ColumnSpec, ...]:
+        return tuple(column for column in self.columns if column.money)
+
+    def column(self, name: str) -> ColumnSpec:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.identifier} has no column {name}")
+
+
+@dataclass(frozen=True)
+class Source:
+    name: str
+    kind: str
+    schema: str
+    description: str
+    tables: tuple[TableSpec, ...]
+
+
+@cache
+def load_sources(folder: Path = SOURCES_FOLDER) -> dict[str, Source]:
+    """Every source by name, in the order of their file names. Raises ConfigError for a description that is wrong."""
+    files = sorted(folder.glob("*.yml"))
+    if not files:
+        raise ConfigError(f"no source is described in {folder}: add <source>.yml, see docs/sources.md")
+    sources = [_read_source(file) for file in files]
+    return {source.name: source for source in sources}
+
+
+def load_table(source: str, name: str) -> TableSpec:
+    """The description of one table. Raises ConfigError when it is not described."""
+    tables = {table.name: table for table in load_source(source).tables}
+    if name not in tables:
+        raise ConfigError(f"config/sources/{source}.yml has no table {name}: it has {', '.join(tables)}")
+    return tables[name]
+
+
+def load_source(name: str) -> Source:
+    """The description of one source. Raises ConfigError when it is not described."""
+    sources = load_sources()
+    if name not in sources:
+        raise ConfigError(f"there is no config/sources/{name}.yml: the sources are {', '.join(sources)}")
+    return sources[name]
+
+
+def _read_source(file: Path) -> Source:
+    document = yaml.safe_load(file.read_text())
+    name, kind = document["source"], document["kind"]
+    if name != file.stem:
+        raise ConfigError(f"{file.name}: source is {name!r}, expected {file.stem!r}: a file is named by its source")
+    if kind not in KINDS:
+        raise ConfigError(f"{file.name}: kind is {kind!r}, expected one of {', '.join(KINDS)}")
+    schema = document.get("schema", "")
+    common = document.get("common_columns", {})
+    tables = tuple(
+        _read_table(file.name, name, kind, schema, table, body, common) for table, body in document["tables"].items()
+    )
+    return Source(name, kind, schema, document["description"], tables)
+
+
+def _read_table(file: str, source: str, kind: str, schema: str, name: str, body: dict, common: dict) -> TableSpec:
+    where = f"{file}: table {name}"
+    unknown = set(body) - {"description", "mode", "key", "cursor", "currency", "columns"}
+    if unknown:
+        raise ConfigError(f"{where}: unknown entries {', '.join(sorted(unknown))}")
+    columns = tuple(_read_column(where, column, spec) for column, spec in {**body["columns"], **common}.items())
+    names = [column.name for column in columns]
+    for role in ("key", "cursor", "currency"):
+        for column in [body[role]] if isinstance(body.get(role), str) else body.get(role, []):
+            if column not in names:
+                raise ConfigError(f"{where}: {role} names {column}, which is not one of its columns")
+    if not body.get("key"):
+        raise ConfigError(f"{where}: no key: name the columns that identify a row")
+    mode = body.get("mode", "full")
+    if mode not in MODES:
+        raise ConfigError(f"{where}: mode is {mode!r}, expected one of {', '.join(MODES)}")
+    if mode == "incremental" and not body.get("cursor"):
+        raise ConfigError(f"{where}: mode incremental needs a cursor: name the column that says what changed")
+    if len({column.silver for column in columns}) != len(columns):
+        raise ConfigError(f"{where}: two columns have the same name in Silver")
+    return TableSpec(
+        source=source,
+        kind=kind,
+        schema=schema,
+        name=name,
+        description=body["description"],
+        mode=mode,
+        key=tuple(body["key"]),
+        cursor=body.get("cursor"),
+        currency=body.get("currency"),
+        columns=columns,
+    )
+
+
+def _read_column(where: str, name: str, spec: dict) -> ColumnSpec:
+    unknown = set(spec) - {"type", "silver", "description", "nullable", "optional", "money"}
+    if unknown:
+        raise ConfigError(f"{where}: column {name}: unknown entries {', '.join(sorted(unknown))}")
+    type_ = spec["type"]
+    if type_ == "numeric":
+        raise ConfigError(f"{where}: column {name}: numeric needs precision and scale, as in numeric(19,4)")
+    if not (type_ in SIMPLE_TYPES or _NUMERIC.fullmatch(type_) or _CHAR.fullmatch(type_)):
+        raise ConfigError(f"{where}: column {name}: unknown type {type_!r}: see docs/sources.md")
+    return ColumnSpec(
+        name=name,
+        type=type_,
+        silver=spec.get("silver", name),
+        description=spec["description"],
+        nullable=spec.get("nullable", False),
+        optional=spec.get("optional", False),
+        money=spec.get("money", False),
+    )
