@@ -1,0 +1,123 @@
+"""Every setting of Tieout: its name, its default and one line of help.
+
+A setting is read, first match wins, from the environment (``TIEOUT_TRINO_PORT=…``), from ``<home>/secrets.env``
+(written once by ``tieout up``, mode 600), or from the default below. ``docs/settings.md`` is this table for
+readers; a test fails when the two part.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+SECRETS_FILE = "secrets.env"
+
+
+class MissingSecret(RuntimeError):
+    """A password or key was asked for before the stack's first start made it."""
+
+
+class Settings(BaseSettings):
+    """All settings, typed. Ports are TCP ports, durations carry their unit in the name."""
+
+    model_config = SettingsConfigDict(env_prefix="TIEOUT_", extra="ignore", frozen=True)
+
+    home: Path = Field(
+        PROJECT_ROOT / ".tieout", description="Folder that holds all state: data, logs, secrets."
+    )
+    cache: Path = Field(
+        PROJECT_ROOT / ".tieout-cache",
+        description="Folder of unpacked servers; every stack of this project shares it.",
+    )
+
+    postgres_host: str = Field("127.0.0.1", description="Address of Postgres.")
+    postgres_port: int = Field(15432, description="Port of Postgres.")
+    postgres_user: str = Field("tieout", description="Postgres user that owns every database.")
+
+    minio_host: str = Field("127.0.0.1", description="Address of the S3 store.")
+    minio_port: int = Field(19000, description="Port of the S3 store.")
+    minio_console_port: int = Field(19001, description="Port of the S3 store's web console.")
+    s3_region: str = Field("us-east-1", description="Region that S3 clients sign with.")
+
+    trino_host: str = Field("127.0.0.1", description="Address of Trino.")
+    trino_port: int = Field(18080, description="Port of Trino.")
+    trino_user: str = Field("tieout", description="Trino user that may write; all others read gold only.")
+    trino_heap: str = Field("2G", description="Java heap of Trino, as -Xmx takes it.")
+
+    airflow_host: str = Field("127.0.0.1", description="Address of Airflow.")
+    airflow_port: int = Field(18081, description="Port of Airflow's API server and web pages.")
+    airflow_log_port: int = Field(18793, description="Port on which the scheduler serves task logs.")
+    airflow_triggerer_log_port: int = Field(18794, description="Port on which the triggerer serves its logs.")
+    airflow_parallelism: int = Field(4, ge=1, description="Tasks that Airflow runs at once.")
+
+    extract_workers: int = Field(3, ge=1, description="Parallel connections that read one exported snapshot.")
+    overlap_hours: int = Field(24, ge=0, description="Hours before the data interval that are read again.")
+    quarantine_limit_percent: int = Field(
+        5,
+        ge=0,
+        le=100,
+        description="Share of a landing file's lines that may be quarantined before the run fails.",
+    )
+    timing_difference_hours: int = Field(
+        24,
+        ge=0,
+        description="Hours between billing and ERP dates from which a match counts as a timing difference.",
+    )
+
+    postgres_password: SecretStr = Field(
+        SecretStr(""), description="Password of the Postgres user. Generated."
+    )
+    minio_root_user: SecretStr = Field(SecretStr(""), description="Administrator of the S3 store. Generated.")
+    minio_root_password: SecretStr = Field(SecretStr(""), description="Its password. Generated.")
+    lake_access_key: SecretStr = Field(
+        SecretStr(""), description="S3 key that may use the buckets lake and landing only. Generated."
+    )
+    lake_secret_key: SecretStr = Field(SecretStr(""), description="Its secret. Generated.")
+    airflow_admin_password: SecretStr = Field(
+        SecretStr(""), description="Password of Airflow's admin. Generated."
+    )
+    airflow_jwt_secret: SecretStr = Field(
+        SecretStr(""), description="Key that signs Airflow's tokens. Generated."
+    )
+    airflow_fernet_key: SecretStr = Field(
+        SecretStr(""), description="Key that encrypts Airflow's connections. Generated."
+    )
+
+    @property
+    def project_root(self) -> Path:
+        """The folder that holds config/, trino/, airflow/, dbt/ and postgres/."""
+        return PROJECT_ROOT
+
+    @property
+    def secrets_file(self) -> Path:
+        return self.home / SECRETS_FILE
+
+    @property
+    def s3_endpoint(self) -> str:
+        return f"http://{self.minio_host}:{self.minio_port}"
+
+    @property
+    def trino_url(self) -> str:
+        return f"http://{self.trino_host}:{self.trino_port}"
+
+    @property
+    def airflow_url(self) -> str:
+        return f"http://{self.airflow_host}:{self.airflow_port}"
+
+    def reveal(self, name: str) -> str:
+        """The clear text of the secret ``name``. Raises MissingSecret when it has not been made yet."""
+        value = getattr(self, name).get_secret_value()
+        if not value:
+            raise MissingSecret(
+                f"setting {name} is empty: run `tieout up`, which writes {self.secrets_file}, "
+                f"or set TIEOUT_{name.upper()}"
+            )
+        return value
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once. ``get_settings.cache_clear()`` makes the next call read again."""
+    return Settings(_env_file=Settings().home / SECRETS_FILE)
