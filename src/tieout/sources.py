@@ -14,14 +14,14 @@ from pathlib import Path
 import yaml
 
 from tieout.errors import ConfigError
+from tieout.settings import PROJECT_ROOT
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SOURCES_FOLDER = PROJECT_ROOT / "config" / "sources"
 
 KINDS = ("postgres", "landing")
 MODES = ("full", "incremental")
 SIMPLE_TYPES = frozenset(
-    "uuid text json boolean integer bigint date timestamptz timestamp unix_time".split(),
+    ("uuid", "text", "json", "boolean", "integer", "bigint", "date", "timestamptz", "timestamp", "unix_time")
 )
 _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
 _CHAR = re.compile(r"char\((\d+)\)")

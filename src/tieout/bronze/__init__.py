@@ -1,0 +1,1 @@
+"""Bronze: source rows as they were in one batch, typed and append-only, in Iceberg tables on the lake."""

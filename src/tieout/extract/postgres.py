@@ -1,0 +1,184 @@
+"""The app database to Bronze: every table of a run from one exported snapshot.
+
+A coordinating connection exports its snapshot; parallel connections read in it, so that a payment and its allocations
+always agree. Control totals are taken in the same snapshot, which is what lets tie-out be exact. A table that does not
+fit its description, or cannot be read to its end, writes nothing, and the other tables go on.
+
+Window: an incremental table is read from the earlier of the data interval's start and the last batch before it, less
+an overlap, so that no day without a run leaves a gap. A table of which no earlier batch exists is read whole, also when
+the batch that read it whole is run again: the batches together always suffice to build Silver anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tieout import connections
+from tieout.batch import Batch
+from tieout.bronze.schema import source_schema
+from tieout.bronze.writer import DELETE, BatchWriter
+from tieout.controls import ops
+from tieout.controls.totals import source_totals
+from tieout.errors import ExtractionError, SchemaError, TieoutError
+from tieout.extract.copy import copy
+from tieout.extract.deletes import deleted_keys
+from tieout.extract.source_schema import SourceTable, carried_fields, check, read_source_tables
+from tieout.settings import get_settings
+from tieout.sources import ColumnSpec, TableSpec, load_source
+
+if TYPE_CHECKING:
+    import psycopg
+
+SOURCE = "app_db"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An exported snapshot: its name for other connections, and when it was taken (UTC, the database's clock)."""
+
+    name: str
+    taken_at: datetime
+
+
+@dataclass(frozen=True)
+class LakeState:
+    """What the lake held of a table before the run: its last earlier batch's time, and whether Silver is built."""
+
+    last_extracted_at: datetime | None
+    silver_exists: bool
+
+
+def extract_app_db(batch: Batch) -> list[ops.TableOutcome]:
+    """Read every table of the app database into its Bronze batch; one outcome row a table is recorded.
+
+    Raises SchemaError when a table is not as described and ExtractionError when one could not be read, after all
+    other tables have been written.
+    """
+    source = load_source(SOURCE)
+    states = _lake_states(source.tables, batch)
+    with exported_snapshot() as (connection, snapshot):
+        found = read_source_tables(connection, source)
+
+        def work(table: TableSpec) -> tuple[ops.TableOutcome, list[ops.ControlTotal], TieoutError | None]:
+            return _extract_table(table, found.get(table.name), batch, snapshot, states[table.name])
+
+        # Large tables first would be better still, but their sizes are not known before they are read.
+        with ThreadPoolExecutor(get_settings().extract_workers) as pool:
+            results = list(pool.map(work, source.tables))
+    outcomes = [outcome for outcome, _, _ in results]
+    ops.record_control_totals([total for _, totals, _ in results for total in totals])
+    ops.record_outcomes(outcomes)
+    failures = [error for _, _, error in results if error]
+    if failures:
+        kind = SchemaError if all(isinstance(error, SchemaError) for error in failures) else ExtractionError
+        raise kind("\n".join(str(error) for error in failures))
+    return outcomes
+
+
+@contextmanager
+def exported_snapshot() -> Iterator[tuple[psycopg.Connection, Snapshot]]:
+    """A read-only transaction whose snapshot other connections can share while the block lasts."""
+    connection = connections.app_db()
+    try:
+        connection.execute("begin isolation level repeatable read read only")
+        name, taken_at = connection.execute("select pg_export_snapshot(), clock_timestamp()").fetchone()
+        yield connection, Snapshot(name, taken_at)
+    finally:
+        connection.close()
+
+
+def _extract_table(
+    table: TableSpec, found: SourceTable | None, batch: Batch, snapshot: Snapshot, state: LakeState
+) -> tuple[ops.TableOutcome, list[ops.ControlTotal], TieoutError | None]:
+    """Never raises a named failure: it is handed back, so that the other tables go on and its outcome is recorded."""
+    started = time.monotonic()
+    rows = deleted = size = 0
+    reason, totals, failure = None, [], None
+    try:
+        carried = check(table, found)
+        since = _window_start(table, batch, state)
+        with BatchWriter(table, batch, snapshot.taken_at, carried_fields(carried)) as writer:
+            for rows_read in copy(_select(table, carried, since), _schema(table, carried), snapshot.name):
+                writer.write(rows_read)
+                rows += rows_read.num_rows
+            if state.silver_exists or state.last_extracted_at:
+                for keys in deleted_keys(table, batch, snapshot.name, state.silver_exists):
+                    writer.write(keys, op=DELETE)
+                    deleted += keys.num_rows
+        size = writer.written.bytes
+        with connections.app_db() as connection:
+            connection.execute("begin isolation level repeatable read read only")
+            connection.execute(f"set transaction snapshot '{snapshot.name}'")
+            totals = source_totals(connection, table, batch)
+        if carried:
+            reason = "carried columns that config/sources does not describe: " + ", ".join(c.name for c in carried)
+    except TieoutError as error:
+        failure = type(error)(f"{table.source}.{table.name}: {error}" if table.name not in str(error) else str(error))
+        reason, rows = str(failure), 0
+    outcome = ops.TableOutcome(
+        run_id=batch.run_id,
+        batch=batch.day,
+        source=table.source,
+        entity=table.name,
+        file=None,
+        status="failed" if failure else "loaded",
+        rows_seen=rows,
+        rows_kept=rows,
+        rows_quarantined=0,
+        rows_deleted=deleted,
+        bytes=size,
+        seconds=Decimal(str(round(time.monotonic() - started, 3))),
+        reason=reason,
+        sha256=None,
+    )
+    return outcome, totals, failure
+
+
+def _window_start(table: TableSpec, batch: Batch, state: LakeState) -> datetime | None:
+    """From when on changed rows are read; None reads the table whole."""
+    if table.mode == "full" or state.last_extracted_at is None:
+        return None
+    overlap = timedelta(hours=get_settings().overlap_hours)
+    return min(batch.interval_start, state.last_extracted_at) - overlap
+
+
+def _select(table: TableSpec, carried: tuple[ColumnSpec, ...], since: datetime | None) -> str:
+    columns = [_expression(column) for column in (*table.columns, *carried)]
+    where = f" where \"{table.cursor}\" >= '{since.isoformat()}'" if since else ""
+    return f'select {", ".join(columns)} from "{table.schema}"."{table.name}"{where}'
+
+
+def _expression(column: ColumnSpec) -> str:
+    # Text of a type the lake has no name for, and char(n) without its padding, come as Postgres writes them as text.
+    return f'"{column.name}"::text' if column.type in ("text", "json") else f'"{column.name}"'
+
+
+def _schema(table: TableSpec, carried: tuple[ColumnSpec, ...]) -> pa.Schema:
+    return pa.schema([*source_schema(table), *carried_fields(carried)])
+
+
+def _lake_states(tables: tuple[TableSpec, ...], batch: Batch) -> dict[str, LakeState]:
+    """What the lake holds of each table, read in two queries from metadata alone."""
+    present = {
+        name
+        for (name,) in connections.query(
+            "select table_name from lake.information_schema.tables where table_schema = 'silver'"
+        )
+    }
+    latest = connections.query(
+        " union all ".join(
+            f"select '{table.name}', max(data._extracted_at.max) "
+            f"from lake.bronze.\"{table.identifier}$partitions\" where partition._batch < date '{batch}'"
+            for table in tables
+        )
+    )
+    return {name: LakeState(last, f"stg_{SOURCE}__{name}" in present) for name, last in latest}
