@@ -159,7 +159,8 @@ def _select(table: TableSpec, carried: tuple[ColumnSpec, ...], since: datetime |
 
 def _expression(column: ColumnSpec) -> str:
     # Text of a type the lake has no name for, and char(n) without its padding, come as Postgres writes them as text.
-    return f'"{column.name}"::text' if column.type in ("text", "json") else f'"{column.name}"'
+    as_text = column.type in ("text", "json") or column.type.startswith("char(")
+    return f'"{column.name}"::text' if as_text else f'"{column.name}"'
 
 
 def _schema(table: TableSpec, carried: tuple[ColumnSpec, ...]) -> pa.Schema:

@@ -1,0 +1,82 @@
+"""config/sources is read as written, and a wrong description stops with the file and the column."""
+
+from pathlib import Path
+
+import pytest
+
+from tieout.errors import ConfigError
+from tieout.sources import load_source, load_sources, load_table
+
+GOOD = """
+source: shop
+kind: postgres
+schema: public
+description: A shop.
+common_columns:
+  updated_at: {type: timestamptz, description: Last change.}
+tables:
+  orders:
+    description: Orders.
+    mode: incremental
+    key: [id]
+    cursor: updated_at
+    currency: currency
+    columns:
+      id: {type: uuid, silver: order_id, description: Key.}
+      currency: {type: char(3), description: Currency.}
+      total: {type: "numeric(19,4)", money: true, description: Total.}
+"""
+
+
+def read(folder: Path, text: str):
+    (folder / "shop.yml").write_text(text)
+    return load_sources(folder)
+
+
+def test_a_table_is_read_whole(tmp_path: Path) -> None:
+    orders = read(tmp_path, GOOD)["shop"].tables[0]
+    assert orders.bronze == "lake.bronze.shop__orders"
+    assert orders.silver == "lake.silver.stg_shop__orders"
+    assert [column.name for column in orders.columns] == ["id", "currency", "total", "updated_at"]
+    assert [column.silver for column in orders.columns] == ["order_id", "currency", "total", "updated_at"]
+    assert orders.column("total").numeric == (19, 4)
+    assert [column.name for column in orders.money] == ["total"]
+
+
+@pytest.mark.parametrize(
+    ("found", "written", "message"),
+    [
+        pytest.param('"numeric(19,4)"', "numeric", r"column total: numeric needs precision", id="bare numeric"),
+        pytest.param('"numeric(19,4)"', "money", r"column total: unknown type 'money'", id="unknown type"),
+        pytest.param("key: [id]", "key: [number]", r"key names number", id="key that is no column"),
+        pytest.param("cursor: updated_at", "cursor: changed", r"cursor names changed", id="cursor that is no column"),
+        pytest.param("    cursor: updated_at\n", "", r"incremental needs a cursor", id="no cursor"),
+        pytest.param("source: shop", "source: store", r"source is 'store', expected 'shop'", id="name of the file"),
+        pytest.param("mode: incremental", "mode: daily", r"mode is 'daily'", id="unknown mode"),
+        pytest.param("silver: order_id", "silver: total", r"same name in Silver", id="two columns of one name"),
+        pytest.param("money: true", "moeny: true", r"unknown entries moeny", id="misspelt entry"),
+    ],
+)
+def test_a_wrong_description_is_refused(tmp_path: Path, found: str, written: str, message: str) -> None:
+    assert found in GOOD
+    with pytest.raises(ConfigError, match=message):
+        read(tmp_path, GOOD.replace(found, written))
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no source is described"):
+        load_sources(tmp_path)
+
+
+def test_unknown_names_say_what_there_is() -> None:
+    with pytest.raises(ConfigError, match="the sources are app_db, netsuite, stripe"):
+        load_source("sap")
+    with pytest.raises(ConfigError, match="has no table orders"):
+        load_table("stripe", "orders")
+
+
+def test_money_of_the_app_database_is_exact_and_has_a_currency() -> None:
+    for table in load_source("app_db").tables:
+        for column in table.money:
+            assert column.numeric == (19, 4), f"{table.name}.{column.name}"
+            assert table.currency, f"{table.name} has money and names no currency"
