@@ -1,0 +1,243 @@
+"""The task ``forecast``: cash in and out, 90 days ahead, per organization and currency.
+
+Per flow, the models compete in a backtest on the flow's own past; the best forecasts it. A flow too young for a
+backtest gets the mean of its weekdays and says so. What a model returns becomes Decimal once, when the rows are made.
+A series that fails leaves one row that says why and does not stop the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from tieout.batch import Batch
+from tieout.errors import TieoutError
+from tieout.ml.backtest import Failure, Origins, Score, backtest, origins
+from tieout.ml.history import CashSeries, load_series
+from tieout.ml.intervals import cumulative_bounds, daily_bounds
+from tieout.ml.models import CANDIDATES, FALLBACK, WEEK, Model
+from tieout.ml.money import to_money
+from tieout.ml.tables import ACCURACY, FORECAST, LEVELS, ensure_ml_tables, replace_day
+
+log = logging.getLogger(__name__)
+
+HORIZON_DAYS = 90
+MODEL_VERSION = "1"
+FLOWS = ("inflow", "outflow")
+
+
+class ForecastError(TieoutError):
+    """A series cannot be forecast; its row carries this message."""
+
+
+@dataclass(frozen=True)
+class SeriesOutcome:
+    """What became of one series: status is forecast or failed, seconds is its wall time."""
+
+    org_id: str
+    currency: str
+    status: str
+    rows: int
+    seconds: Decimal
+    reason: str
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One flow's forecast: expected values of the days ahead, the errors its intervals rest on, and every score."""
+
+    model: Model
+    expected: np.ndarray
+    errors: np.ndarray
+    reason: str
+    where: Origins
+    scores: tuple[Score | Failure, ...]
+
+
+def run_forecast(batch: Batch) -> list[SeriesOutcome]:
+    """Forecast every series as of the batch day and replace that day's rows of both tables.
+
+    Returns one outcome per series. Raises only for what touches the lake; a series' own failure is an outcome.
+    """
+    ensure_ml_tables()
+    outcomes, forecasts, accuracy = [], [], []
+    every = load_series(batch.day)
+    for number, series in enumerate(every, start=1):
+        started = time.monotonic()
+        rows, scores, status, reason = forecast_rows(series)
+        seconds = Decimal(time.monotonic() - started).quantize(Decimal("0.001"))
+        outcomes.append(SeriesOutcome(series.org_id, series.currency, status, len(rows), seconds, reason))
+        forecasts += rows
+        accuracy += scores
+        log.info("forecast %d of %d: %s %s in %s s: %s", number, len(every), series.name, status, seconds, reason)
+    replace_day(ACCURACY, batch.day, accuracy)
+    replace_day(FORECAST, batch.day, forecasts)
+    return outcomes
+
+
+def forecast_rows(
+    series: CashSeries, candidates: tuple[Model, ...] = CANDIDATES
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str, str]:
+    """(rows of FORECAST, rows of ACCURACY, status, reason) of one series."""
+    try:
+        if series.minor_unit is None:
+            raise ForecastError(
+                f"currency {series.currency} is not in app_db.currencies, so its minor unit is unknown: add it there"
+            )
+        flows = {name: forecast_flow(series.first_day, getattr(series, name), candidates) for name in FLOWS}
+        rows = list(_days(series, flows))
+    except Exception as error:  # one series must not stop the rest, whatever its trouble
+        log.exception("series %s failed", series.name)
+        reason = str(error) if isinstance(error, TieoutError) else f"{type(error).__name__}: {error}"
+        return [_failed(series, reason)], [], "failed", reason
+    return rows, list(_scores(series, flows)), "forecast", rows[0]["reason"]
+
+
+def forecast_flow(first_day: date, values: np.ndarray, candidates: tuple[Model, ...] = CANDIDATES) -> Flow:
+    """Forecast one flow from its daily history (0 where no cash moved) by the model that its backtest prefers."""
+    if not values.any():
+        zeros = np.zeros(HORIZON_DAYS)
+        reason = "no cash moved in the history, so none is expected"
+        return Flow(FALLBACK, zeros, np.zeros((1, WEEK)), reason, Origins((), 0), ())
+    where = origins(len(values))
+    if not where:
+        reason = f"{len(values)} days of history are too few for a backtest: the mean of past weekdays stands in"
+        return Flow(FALLBACK, FALLBACK.predict(first_day, values, HORIZON_DAYS), _spread(values), reason, where, ())
+    scores = tuple(backtest(model, first_day, values, where, LEVELS) for model in candidates)
+    scored = sorted((s for s in scores if isinstance(s, Score)), key=lambda s: s.weekly_error)
+    for best in scored:
+        try:
+            expected = best.model.predict(first_day, values, HORIZON_DAYS)
+        except Exception as error:  # as in the backtest: the next best model takes over
+            log.warning("%s failed on the whole history, the next best is taken: %s", best.model.name, error)
+            continue
+        return Flow(best.model, expected, best.errors, _why(best, where, scored), where, scores)
+    raise ForecastError("; ".join(f"{s.model.name}: {s.reason}" for s in scores if isinstance(s, Failure)))
+
+
+def _why(best: Score, where: Origins, scored: list[Score]) -> str:
+    weeks = f"weekly totals over {len(where.cuts)} backtest(s) of {where.horizon} days"
+    if best.wape_weekly is None:
+        return f"no cash moved in the {weeks}, so the simplest model is taken"
+    rest = ", ".join(f"{s.model.name} {s.wape_weekly:.0%}" for s in scored if s is not best)
+    return f"smallest error of {weeks}: {best.wape_weekly:.0%}" + (f" ({rest})" if rest else "")
+
+
+def _spread(values: np.ndarray) -> np.ndarray:
+    """Deviations from the mean in whole weeks, as one origin: all that a history without a backtest can say."""
+    deviations = values - values.mean()
+    weeks = -(-len(values) // WEEK)
+    return np.resize(deviations, weeks * WEEK).reshape(1, -1)
+
+
+def _days(series: CashSeries, flows: dict[str, Flow]) -> Iterator[dict[str, Any]]:
+    """One row per day ahead. From here on amounts are Decimal; bounds always hold what they bound."""
+    inflow, outflow = flows["inflow"], flows["outflow"]
+    net_expected = inflow.expected - outflow.expected
+    net_errors = _net_errors(inflow.errors, outflow.errors)
+    seed = zlib.crc32(series.name.encode())  # of its own, so that no other series changes this one's numbers
+    ahead = {name: _bounds(flow.expected, flow.errors, floor=0.0) for name, flow in flows.items()}
+    ahead["net"] = _bounds(net_expected, net_errors)
+    drift = cumulative_bounds(net_errors, LEVELS, HORIZON_DAYS, seed)
+    reason = f"inflow: {inflow.model.name}, {inflow.reason}; outflow: {outflow.model.name}, {outflow.reason}"
+    balance, level_unit = series.balance, series.minor_unit
+    for i in range(HORIZON_DAYS):
+        amount = {name: to_money(flow.expected[i], level_unit) for name, flow in flows.items()}
+        amount["net"] = amount["inflow"] - amount["outflow"]
+        balance += amount["net"]
+        row = {
+            "run_date": series.last_day,
+            "org_id": series.org_id,
+            "currency": series.currency,
+            "forecast_date": series.last_day + timedelta(days=i + 1),
+            "horizon_days": i + 1,
+            "status": "forecast",
+            "closing_balance": balance,
+            "inflow_model": inflow.model.name,
+            "outflow_model": outflow.model.name,
+            "history_days": series.days,
+            "reason": reason,
+            "model_version": MODEL_VERSION,
+        }
+        for name, value in amount.items():
+            row[f"{name}_amount"] = value
+            for level in LEVELS:
+                low, high = (to_money(bound[i], level_unit) for bound in ahead[name][level])
+                row[f"{name}_lower_{level}"] = min(low, value)
+                row[f"{name}_upper_{level}"] = max(high, value)
+        for level in LEVELS:
+            low, high = (to_money(bound[i], level_unit, precision=38) for bound in drift[level])
+            row[f"closing_balance_lower_{level}"] = balance + low
+            row[f"closing_balance_upper_{level}"] = balance + high
+        yield row
+
+
+def _bounds(expected: np.ndarray, errors: np.ndarray, floor: float = -np.inf) -> dict[int, tuple[Any, Any]]:
+    bounds = {}
+    for level in LEVELS:
+        low, high = daily_bounds(errors, level, len(expected))
+        bounds[level] = (np.maximum(expected + low, floor), np.maximum(expected + high, floor))
+    return bounds
+
+
+def _net_errors(inflow: np.ndarray, outflow: np.ndarray) -> np.ndarray:
+    """Errors of the net, day by day; a flow that never moved has no errors and adds none."""
+    if inflow.shape == outflow.shape:
+        return inflow - outflow
+    longer = max(inflow.shape, outflow.shape, key=np.prod)
+    return np.resize(inflow, longer) - np.resize(outflow, longer)
+
+
+def _failed(series: CashSeries, reason: str) -> dict[str, Any]:
+    row = dict.fromkeys(column.name for column in FORECAST.columns)
+    return row | {
+        "run_date": series.last_day,
+        "org_id": series.org_id,
+        "currency": series.currency,
+        "forecast_date": series.last_day,
+        "horizon_days": 0,
+        "status": "failed",
+        "history_days": series.days,
+        "reason": reason,
+        "model_version": MODEL_VERSION,
+    }
+
+
+def _scores(series: CashSeries, flows: dict[str, Flow]) -> Iterator[dict[str, Any]]:
+    for name, flow in flows.items():
+        for score in flow.scores:
+            chosen = score.model is flow.model
+            row = {
+                "run_date": series.last_day,
+                "org_id": series.org_id,
+                "currency": series.currency,
+                "flow": name,
+                "model": score.model.name,
+                "is_chosen": chosen,
+                "origins": len(flow.where.cuts),
+                "horizon_days": flow.where.horizon,
+                "first_origin": series.first_day + timedelta(days=flow.where.cuts[0] - 1),
+                "last_origin": series.first_day + timedelta(days=flow.where.cuts[-1] - 1),
+                "model_version": MODEL_VERSION,
+            }
+            if isinstance(score, Failure):
+                row |= dict.fromkeys(("wape_daily", "wape_weekly", "mase", "coverage_80", "coverage_95"))
+                row |= {"status": "failed", "reason": score.reason}
+            else:
+                row |= {
+                    "status": "scored",
+                    "wape_daily": score.wape_daily,
+                    "wape_weekly": score.wape_weekly,
+                    "mase": score.mase,
+                    **{f"coverage_{level}": share for level, share in score.coverage.items()},
+                    "reason": flow.reason if chosen else f"{flow.model.name} was off by less",
+                }
+            yield row

@@ -1,0 +1,106 @@
+"""Origins, scores and intervals against numbers worked out by hand."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from tieout.ml.backtest import Failure, backtest, origins, weekly
+from tieout.ml.intervals import coverage, cumulative_bounds, daily_bounds
+from tieout.ml.models import ProphetModel, SeasonalNaive, WeekdayMean
+
+DAY = date(2026, 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("days", "cuts", "horizon"),
+    [
+        (0, (), 0),
+        (27, (), 7),
+        (34, (), 7),
+        (35, (28,), 7),
+        (42, (28, 35), 7),
+        (100, (37, 58, 79), 21),
+        (211, (120,), 91),
+        (302, (120, 211), 91),
+        (1096, (823, 914, 1005), 91),
+    ],
+)
+def test_origins(days, cuts, horizon):
+    found = origins(days)
+    assert found.cuts == cuts
+    assert not cuts or found.horizon == horizon
+
+
+@pytest.mark.parametrize("days", range(0, 1200, 13))
+def test_no_origin_looks_beyond_the_history(days):
+    found = origins(days)
+    assert all(cut + found.horizon <= days for cut in found.cuts)
+    assert found.horizon % 7 == 0
+
+
+def test_scores_by_hand():
+    # 35 days of 10, then a last week of 12: last week's value is 2 too low on each of 7 days.
+    values = np.array([10.0] * 35 + [12.0] * 7)
+    score = backtest(SeasonalNaive(), DAY, values, origins(42), (80, 95))
+    assert score.errors.tolist() == [[0.0] * 7, [2.0] * 7]
+    assert score.wape_daily == pytest.approx(14 / 154)
+    assert score.wape_weekly == pytest.approx(14 / 154)
+    assert score.mase is None  # the training part repeats itself exactly, so there is nothing to scale by
+
+
+def test_mase_by_hand():
+    # week by week 0, 4, 0, 4, 0: the naive error within the first 28 days is 4 a day, and so is the error after them
+    values = np.repeat([0.0, 4.0, 0.0, 4.0, 0.0], 7)
+    score = backtest(SeasonalNaive(), DAY, values, origins(35), (80,))
+    assert score.mase == pytest.approx(1.0)
+    assert score.wape_daily is None
+    assert score.coverage == {80: None}
+
+
+def test_a_model_that_needs_more_history_is_a_failure_that_says_so():
+    found = backtest(ProphetModel(), DAY, np.ones(100), origins(100), (80,))
+    assert isinstance(found, Failure)
+    assert found.reason == "needs 120 days before the first origin, there are 37"
+
+
+def test_weekly_totals_leave_out_the_broken_week():
+    assert weekly(np.arange(16.0)).tolist() == [21.0, 70.0]
+
+
+def test_models_by_hand():
+    values = np.array([1, 2, 3, 4, 5, 6, 7, 3, 4, 5, 6, 7, 8, 9], float)
+    assert SeasonalNaive().predict(DAY, values, 8).tolist() == [3, 4, 5, 6, 7, 8, 9, 3]
+    assert WeekdayMean().predict(DAY, values, 8).tolist() == [2, 3, 4, 5, 6, 7, 8, 2]
+    assert WeekdayMean().predict(DAY, values[:10], 2).tolist() == [4.0, 4.0]
+
+
+def test_bounds_hold_zero_and_are_nested():
+    errors = np.random.default_rng(3).normal(5, 10, (3, 91))
+    low80, high80 = daily_bounds(errors, 80, 90)
+    low95, high95 = daily_bounds(errors, 95, 90)
+    assert (low95 <= low80).all() and (low80 <= 0).all() and (high80 >= 0).all() and (high80 <= high95).all()
+
+
+def test_bounds_know_the_weekday():
+    errors = np.zeros((3, 91))
+    errors[:, 5::7] = np.linspace(-10, 10, 39).reshape(3, 13)
+    low, high = daily_bounds(errors, 80, 14)
+    assert low[[5, 12]].tolist() == pytest.approx([-8, -8]) and high[[5, 12]].tolist() == pytest.approx([8, 8])
+    assert not low[[0, 1, 2, 3, 4, 6]].any()
+
+
+def test_running_sums_spread_with_the_square_root_of_time():
+    errors = np.random.default_rng(4).normal(0, 10, (3, 364))
+    low, high = cumulative_bounds(errors, (80,), 90, seed=1)[80]
+    # 80 % of a normal sum of n days lies within 1.2816 * 10 * sqrt(n)
+    assert high[-1] - low[-1] == pytest.approx(2 * 1.2816 * 10 * 90**0.5, rel=0.3)
+    assert high[-1] > high[20] > high[5]
+
+
+def test_coverage_of_errors_that_stay_alike_is_near_its_level():
+    random = np.random.default_rng(5)
+    predictions = np.full((8, 91), 1000.0)
+    errors = random.normal(0, 50, (8, 91))
+    assert coverage(predictions, errors, 80) == pytest.approx(0.80, abs=0.05)
+    assert coverage(predictions, errors, 95) == pytest.approx(0.95, abs=0.05)
