@@ -1,0 +1,1 @@
+"""Controls: what proves, run by run and layer by layer, that no row and no cent was lost."""
