@@ -1,0 +1,44 @@
+{{ config(unique_key=['transaction_id']) }}
+
+with source as (
+
+    {{ newest_delivered(source('netsuite', 'transaction'), key=['id']) }}
+
+),
+
+final as (
+
+    select
+        -- ids
+        id as transaction_id,
+        externalid as external_id,
+        currency as currency_id,
+        entity as entity_id,
+        postingperiod as posting_period_id,
+
+        -- attributes
+        transactionnumber as transaction_number,
+        type as transaction_type,
+        status,
+        memo,
+
+        -- dates
+        trandate as transaction_date,
+        createddate as created_at,
+        duedate as due_date,
+        closedate as closed_date,
+
+        -- flags
+        posting as is_posting,
+
+        -- lineage
+        false as is_deleted,
+        _batch,
+        _extracted_at,
+        _file,
+        _line
+    from source
+
+)
+
+select * from final
