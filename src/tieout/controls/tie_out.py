@@ -1,0 +1,267 @@
+"""Tie-out: every run proves that no row and no cent was lost between source, Bronze, Silver and Gold.
+
+Four comparisons, each measured by few queries and all at once:
+
+- source = Silver: the totals that extraction took inside its snapshot against the rows of Silver that are not deleted
+- outcome = Bronze: what extraction says it kept, deleted and quarantined against what is there, per table and file
+- Bronze = Silver: of what came in files, the newest version of every key against Silver
+- Silver = Gold: the identities of config/controls.yml
+
+Every comparison leaves a row in lake.ops.tie_out, tied or drift. A source table that drifts is narrowed to the rows
+that differ, whose keys go to lake.ops.drift. The snapshots of Gold's candidate that were measured are recorded too:
+publish will publish those and no others.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from itertools import islice
+
+from tieout import connections
+from tieout.batch import Batch
+from tieout.controls import ops
+from tieout.controls.drift import DifferingRow, differing_rows
+from tieout.controls.identities import Identity, identity_totals, load_identities
+from tieout.controls.layers import (
+    Held,
+    Outcome,
+    Part,
+    gold_candidate_snapshots,
+    held_in_bronze,
+    newest_totals,
+    recorded_outcomes,
+    recorded_source_totals,
+    relations,
+)
+from tieout.controls.totals import control_totals, silver_totals
+from tieout.errors import DriftError
+from tieout.sources import TableSpec, load_sources
+
+log = logging.getLogger(__name__)
+
+TIED, DRIFT = "tied", "drift"
+SOURCE_SILVER, OUTCOME_BRONZE, BRONZE_SILVER = "source_silver", "outcome_bronze", "bronze_silver"
+# The source of rows that are about Gold's own tables.
+LAKE = "lake"
+SNAPSHOT = "snapshot"
+
+KEYS_LISTED = 100
+_LINES_IN_MESSAGE = 20
+_THREADS = 4
+_DIGITS = 60
+
+Measures = dict[str, Decimal]
+
+
+@dataclass(frozen=True)
+class TieOutReport:
+    """All comparisons of a run. drifted_rows holds, per source table that drifts, at most KEYS_LISTED keys."""
+
+    batch: Batch
+    comparisons: tuple[ops.TieOut, ...]
+    drifted_rows: tuple[ops.DriftRow, ...]
+
+    @property
+    def drifts(self) -> tuple[ops.TieOut, ...]:
+        return tuple(row for row in self.comparisons if row.status == DRIFT)
+
+
+def tie_out(batch: Batch) -> TieOutReport:
+    """Compare all layers for a batch and record what was found.
+
+    Raises DriftError, after recording, when any two numbers differ; nothing is published then.
+    """
+    report = measure(batch)
+    ops.record_drift(report.drifted_rows)
+    # Last, because publish takes the rows of the tie-out as the proof that it ended.
+    ops.record_tie_out(report.comparisons)
+    if report.drifts:
+        raise DriftError(_message(report))
+    log.info("%d comparisons of batch %s tied", len(report.comparisons), batch)
+    return report
+
+
+def measure(batch: Batch) -> TieOutReport:
+    """Compare all layers; records the totals that were measured, but no judgement."""
+    present = relations()
+    tables = [table for source in load_sources().values() for table in source.tables]
+    in_bronze = [table for table in tables if table.bronze in present]
+    in_silver = [table for table in tables if table.silver in present]
+    identities = [identity for identity in load_identities() if not _missing(identity, present)]
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        # Before the identities: a table that changes meanwhile is then refused by publish.
+        snapshots = gold_candidate_snapshots(present)
+        silver = pool.submit(silver_totals, in_silver)
+        newest = pool.submit(newest_totals, [table for table in in_bronze if table.kind == "landing"])
+        gold = pool.submit(identity_totals, identities)
+        held = pool.submit(held_in_bronze, in_bronze, batch)
+        source = recorded_source_totals(batch)
+        outcomes = recorded_outcomes(batch)
+        silver, newest, gold, held = silver.result(), newest.result(), gold.result(), held.result()
+
+    comparisons: list[ops.TieOut] = []
+    for table in tables:
+        if table.kind == "postgres":
+            left = source.get((table.source, table.name))
+            comparisons += _compare_table(batch, SOURCE_SILVER, "source", table, left, silver.get(table))
+        elif table in newest:
+            comparisons += _compare_table(batch, BRONZE_SILVER, "bronze", table, newest[table], silver.get(table))
+    comparisons += _compare_outcomes(batch, outcomes, held)
+    for identity in load_identities():
+        comparisons += _compare_identity(batch, identity, *gold.get(identity, (None, None)))
+
+    totals = [
+        total
+        for layer, measured in (("silver", silver), ("bronze", newest))
+        for table, values in measured.items()
+        for total in control_totals(table, batch, layer, values)
+    ]
+    totals += [
+        ops.ControlTotal(batch.run_id, batch.day, "gold", LAKE, table, SNAPSHOT, Decimal(snapshot))
+        for table, snapshot in snapshots.items()
+    ]
+    ops.record_control_totals(totals)
+    return TieOutReport(batch, tuple(comparisons), tuple(_narrow(batch, comparisons, in_silver)))
+
+
+def _compare_table(
+    batch: Batch, check: str, layer: str, table: TableSpec, left: Measures | None, right: Measures | None
+) -> list[ops.TieOut]:
+    return _compare(batch, check, (layer, "silver"), (table.source, table.name), left, right)
+
+
+def _compare_identity(
+    batch: Batch, identity: Identity, left: Measures | None, right: Measures | None
+) -> list[ops.TieOut]:
+    layers = (identity.left.layer, identity.right.layer)
+    return _compare(batch, identity.name, layers, (LAKE, identity.entity), left, right)
+
+
+def _compare_outcomes(batch: Batch, outcomes: dict[Part, Outcome], held: dict[Part, Held]) -> list[ops.TieOut]:
+    """Per table and file: what extraction says against what Bronze and the quarantine hold.
+
+    A file that was loaded must account for every line: kept, or in quarantine.
+    """
+    comparisons = []
+    for part in sorted(outcomes.keys() | held.keys(), key=lambda part: tuple(text or "" for text in part)):
+        source, entity, file = part
+        there = held.get(part, Held())
+        if part not in outcomes and there.upserts == there.deletes == 0:
+            continue  # lines of a file that was refused as a whole: its outcome says so, and Bronze has none of it
+        said = outcomes.get(part, Outcome(0, 0, 0, 0))
+        suffix = f":{file}" if file else ""
+        left = {
+            f"rows_kept{suffix}": Decimal(said.kept),
+            f"rows_deleted{suffix}": Decimal(said.deleted),
+            f"rows_quarantined{suffix}": Decimal(said.quarantined),
+            f"rows_seen{suffix}": Decimal(said.seen),
+        }
+        right = {
+            f"rows_kept{suffix}": Decimal(there.upserts),
+            f"rows_deleted{suffix}": Decimal(there.deletes),
+            f"rows_quarantined{suffix}": Decimal(there.quarantined),
+            f"rows_seen{suffix}": Decimal(there.upserts + there.quarantined - there.conflicts),
+        }
+        comparisons += _compare(batch, OUTCOME_BRONZE, ("ops", "bronze"), (source, entity), left, right)
+    return comparisons
+
+
+def _compare(
+    batch: Batch,
+    check: str,
+    layers: tuple[str, str],
+    entity: tuple[str, str],
+    left: Measures | None,
+    right: Measures | None,
+) -> list[ops.TieOut]:
+    """A row per measure of either side. A side that is None could not be measured, which is a drift of its own."""
+    comparisons = []
+    for name in dict.fromkeys([*(left or {}), *(right or {}), *(["rows"] if left is None and right is None else [])]):
+        values = [None if side is None else side.get(name, Decimal(0)) for side in (left, right)]
+        difference = None
+        if None not in values:
+            with localcontext(prec=_DIGITS):
+                difference = values[0] - values[1]
+        status = TIED if difference == 0 else DRIFT
+        comparisons.append(
+            ops.TieOut(batch.run_id, batch.day, check, *layers, *entity, name, *values, difference, status)
+        )
+    return comparisons
+
+
+def _missing(identity: Identity, present: set[str]) -> set[str]:
+    """Tables of the identity that the lake does not have."""
+    named = re.findall(r"lake\.\w+\.\w+", f"{identity.left.relation} {identity.right.relation}")
+    return set(named) - present
+
+
+def _narrow(batch: Batch, comparisons: list[ops.TieOut], in_silver: list[TableSpec]) -> list[ops.DriftRow]:
+    """The keys that differ, of every source table that drifts."""
+    drifting = {
+        (row.source, row.entity) for row in comparisons if row.status == DRIFT and row.check_name == SOURCE_SILVER
+    }
+    tables = [table for table in in_silver if (table.source, table.name) in drifting]
+    if not tables:
+        return []
+    with connections.app_db() as connection:
+        return [
+            ops.DriftRow(batch.run_id, batch.day, table.source, table.name, _key(row), row.kind)
+            for table in tables
+            for row in islice(differing_rows(connection, table), KEYS_LISTED)
+        ]
+
+
+def _key(row: DifferingRow) -> str:
+    return " / ".join(value or "" for value in row.key)
+
+
+def _message(report: TieOutReport) -> str:
+    """What drifts, by how much, which rows, and what to do."""
+    drifts = report.drifts
+    lines = [
+        f"tie-out of batch {report.batch} found drift in {len(drifts)} of {len(report.comparisons)} comparisons; "
+        "nothing of this run is published"
+    ]
+    lines += [_drift_line(row) for row in drifts[:_LINES_IN_MESSAGE]]
+    if len(drifts) > _LINES_IN_MESSAGE:
+        lines.append(f"  … and {len(drifts) - _LINES_IN_MESSAGE} more, in lake.ops.tie_out")
+    for source, entity in dict.fromkeys((row.source, row.entity) for row in report.drifted_rows):
+        keys = [f"{row.kind} {row.key}" for row in report.drifted_rows if (row.source, row.entity) == (source, entity)]
+        listed = ", ".join(keys[:3]) + (", …" if len(keys) > 3 else "")
+        lines.append(f"  rows of {source}.{entity} that differ: {listed} (lake.ops.drift has up to {KEYS_LISTED})")
+    lines += [f"  {remedy}" for check, remedy in _REMEDIES.items() if any(_kind(row) == check for row in drifts)]
+    return "\n".join(lines)
+
+
+def _drift_line(row: ops.TieOut) -> str:
+    what = f"  {row.source}.{row.entity}: {row.measure} ({row.check_name})"
+    if row.left_value is None and row.right_value is None:
+        return f"{what}: neither {row.left_layer} nor {row.right_layer} could be measured: their tables are missing"
+    for value, layer in ((row.left_value, row.left_layer), (row.right_value, row.right_layer)):
+        if value is None:
+            return f"{what}: {layer} has no total of this run: its table is missing, or its task did not record one"
+    return (
+        f"{what}: {row.left_layer} {row.left_value:f}, {row.right_layer} {row.right_value:f}, "
+        f"difference {row.difference:f}"
+    )
+
+
+def _kind(row: ops.TieOut) -> str:
+    return row.check_name if row.check_name in _REMEDIES else "identity"
+
+
+_REMEDIES = {
+    SOURCE_SILVER: (
+        "source and Silver: run the day again. If the same rows stay different, they were committed later than the "
+        "overlap reaches back: raise TIEOUT_OVERLAP_HOURS for one run; or Silver was changed by hand: rebuild the "
+        "model with dbt build --full-refresh"
+    ),
+    OUTCOME_BRONZE: "outcomes and Bronze: the batch was changed after it was written: run the day again",
+    BRONZE_SILVER: "Bronze and Silver: rebuild the Silver model with dbt build --full-refresh, then run the day again",
+    "identity": "Silver and Gold: see the identity in config/controls.yml and the Gold model it names",
+}
