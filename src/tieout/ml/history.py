@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tieout.ml import lake
 from tieout.ml.money import to_floats
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ FLOWS = """
 select org_id, currency, booked_on,
        sum(case when amount > 0 then amount else cast(0 as decimal(19, 4)) end) as inflow,
        sum(case when amount < 0 then -amount else cast(0 as decimal(19, 4)) end) as outflow
-from lake.silver.stg_app_db__bank_transactions
+from {silver}.stg_app_db__bank_transactions
 where not is_deleted
   and transfer_group_id is null
   and booked_on <= date '{day}'
@@ -34,16 +35,16 @@ group by org_id, currency, booked_on
 BALANCES = """
 with movements as (
     select org_id, currency, opening_balance as amount
-    from lake.silver.stg_app_db__bank_accounts
+    from {silver}.stg_app_db__bank_accounts
     where not is_deleted and opened_on <= date '{day}'
     union all
     select org_id, currency, amount
-    from lake.silver.stg_app_db__bank_transactions
+    from {silver}.stg_app_db__bank_transactions
     where not is_deleted and booked_on <= date '{day}'
 )
 select movements.org_id, movements.currency, sum(movements.amount) as balance, currencies.minor_unit
 from movements
-left join lake.silver.stg_app_db__currencies as currencies
+left join {silver}.stg_app_db__currencies as currencies
     on currencies.currency_code = movements.currency and not currencies.is_deleted
 group by movements.org_id, movements.currency, currencies.minor_unit
 order by movements.org_id, movements.currency
@@ -81,14 +82,13 @@ class CashSeries:
 
 def load_series(day: date) -> list[CashSeries]:
     """Every organization's cash per currency up to ``day``, in the order of org and currency."""
-    from tieout.connections import query
-
     flows: dict[tuple[str, str], list[tuple[date, Decimal, Decimal]]] = {}
-    for org_id, currency, booked_on, inflow, outflow in query(FLOWS.format(day=day, history_days=HISTORY_DAYS)):
-        flows.setdefault((org_id, currency), []).append((booked_on, inflow, outflow))
+    for row in lake.rows(FLOWS.format(silver=lake.SILVER, day=day, history_days=HISTORY_DAYS)):
+        moved = (row["booked_on"], row["inflow"], row["outflow"])
+        flows.setdefault((row["org_id"], row["currency"]), []).append(moved)
     return [
-        cash_series(org_id, currency, minor_unit, balance, day, flows.get((org_id, currency), []))
-        for org_id, currency, balance, minor_unit in query(BALANCES.format(day=day))
+        cash_series(**row, last_day=day, flows=flows.get((row["org_id"], row["currency"]), []))
+        for row in lake.rows(BALANCES.format(silver=lake.SILVER, day=day))
     ]
 
 

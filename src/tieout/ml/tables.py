@@ -123,7 +123,12 @@ ALERTS = MlTable(
         _RUN_DATE,
         Column("alert_id", "string", "Hash of kind and subject: the same thing has the same id in every run.", True),
         Column("org_id", "string", "Organization.", True),
-        Column("kind", "string", "What is wrong: duplicate_payment, duplicate_bill, over_allocation or unusual_payment.", True),
+        Column(
+            "kind",
+            "string",
+            "What is wrong: duplicate_payment, duplicate_bill, over_allocation or unusual_payment.",
+            True,
+        ),
         Column("severity", "string", "high, medium or low.", True),
         Column("subject_type", "string", "What the alert is about: payment, ar_invoice or ap_bill.", True),
         Column("subject_id", "string", "Key of the subject.", True),

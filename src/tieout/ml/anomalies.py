@@ -1,0 +1,55 @@
+"""The task ``anomalies``: what looks wrong in Silver as of the batch day, as rows of ml_anomaly_alerts."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from tieout.batch import Batch
+from tieout.ml import isolation, lake, rules
+from tieout.ml.alerts import Alert
+from tieout.ml.features import MAX_PAYMENTS, payments_statement
+from tieout.ml.tables import ALERTS, ensure_ml_tables, replace_day
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DetectorOutcome:
+    """What one detector found; reason says what limited it, or is empty."""
+
+    kind: str
+    alerts: int
+    seconds: Decimal
+    reason: str
+
+
+def run_anomalies(batch: Batch) -> list[DetectorOutcome]:
+    """Run every detector as of the batch day and replace that day's alerts. Returns one outcome per detector."""
+    ensure_ml_tables()
+    detectors: list[tuple[str, Callable[[date], tuple[list[Alert], str]]]] = [
+        (rule.kind, lambda day, rule=rule: (rules.find(rule, day), "")) for rule in rules.RULES
+    ]
+    detectors.append((isolation.KIND, _unusual_payments))
+    outcomes, found = [], []
+    for kind, detect in detectors:
+        started = time.monotonic()
+        alerts, reason = detect(batch.day)
+        seconds = Decimal(time.monotonic() - started).quantize(Decimal("0.001"))
+        outcomes.append(DetectorOutcome(kind, len(alerts), seconds, reason))
+        found += alerts
+        log.info("%s: %d alerts in %s s. %s", kind, len(alerts), seconds, reason)
+    replace_day(ALERTS, batch.day, [alert.row(batch.day) for alert in found])
+    return outcomes
+
+
+def _unusual_payments(day: date) -> tuple[list[Alert], str]:
+    payments = lake.rows(payments_statement(day))
+    if len(payments) < isolation.MIN_PAYMENTS:
+        return [], f"{len(payments)} payments in the last year do not show what is usual ({isolation.MIN_PAYMENTS} do)"
+    limit = f"only the newest {MAX_PAYMENTS} payments were looked at" if len(payments) == MAX_PAYMENTS else ""
+    return isolation.find_unusual(payments), limit
