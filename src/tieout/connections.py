@@ -105,6 +105,8 @@ def s3_filesystem() -> S3FileSystem:
         region=s.s3_region,
         access_key=s.reveal("lake_access_key"),
         secret_key=s.reveal("lake_secret_key"),
+        # Parts that are uploaded behind the writer's back pile up in memory; writers bring threads of their own.
+        background_writes=False,
     )
 
 

@@ -36,6 +36,8 @@ QUEUED_BATCHES = 2
 # A file is closed at this size, so that several readers can share a large table.
 TARGET_FILE_BYTES = 256 * 1024 * 1024
 COMMIT_ATTEMPTS = 4
+# Columns of few values keep their dictionary below this; the others give up soon, which saves time and memory.
+DICTIONARY_BYTES = 64 * 1024
 
 
 @dataclass
@@ -123,7 +125,11 @@ class _OpenFile:
         self.rows = 0
         self._stream = filesystem.open_output_stream(self.path)
         self._writer = pq.ParquetWriter(
-            self._stream, schema, compression="snappy", use_dictionary=_dictionary_columns(schema)
+            self._stream,
+            schema,
+            compression="snappy",
+            use_dictionary=_dictionary_columns(schema),
+            dictionary_pagesize_limit=DICTIONARY_BYTES,
         )
 
     @property

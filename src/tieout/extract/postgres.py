@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     import psycopg
 
 SOURCE = "app_db"
+
+# One table's rows stream at a time: a stream keeps several cores busy by itself, and two would need memory twice.
+# Totals, key passes and commits of other tables go on beside it.
+_STREAM = Lock()
 
 
 @dataclass(frozen=True)
@@ -107,9 +112,10 @@ def _extract_table(
         carried = check(table, found)
         since = _window_start(table, batch, state)
         with BatchWriter(table, batch, snapshot.taken_at, carried_fields(carried)) as writer:
-            for rows_read in copy(_select(table, carried, since), _schema(table, carried), snapshot.name):
-                writer.write(rows_read)
-                rows += rows_read.num_rows
+            with _STREAM:
+                for rows_read in copy(_select(table, carried, since), _schema(table, carried), snapshot.name):
+                    writer.write(rows_read)
+                    rows += rows_read.num_rows
             if state.silver_exists or state.last_extracted_at:
                 for keys in deleted_keys(table, batch, snapshot.name, state.silver_exists):
                     writer.write(keys, op=DELETE)
