@@ -11,11 +11,13 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tieout.errors import StackError
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SECRETS_FILE = "secrets.env"
 
 
-class MissingSecret(RuntimeError):
+class MissingSecret(StackError):
     """A password or key was asked for before the stack's first start made it."""
 
 
@@ -36,6 +38,8 @@ class Settings(BaseSettings):
     postgres_port: int = Field(15432, description="Port of Postgres.")
     postgres_user: str = Field("tieout", description="Postgres user that owns every database.")
 
+    postgres_os_user: str = Field("nobody", description="System account that Postgres runs as when root starts it.")
+
     minio_host: str = Field("127.0.0.1", description="Address of the S3 store.")
     minio_port: int = Field(19000, description="Port of the S3 store.")
     minio_console_port: int = Field(19001, description="Port of the S3 store's web console.")
@@ -48,8 +52,6 @@ class Settings(BaseSettings):
 
     airflow_host: str = Field("127.0.0.1", description="Address of Airflow.")
     airflow_port: int = Field(18081, description="Port of Airflow's API server and web pages.")
-    airflow_log_port: int = Field(18793, description="Port on which the scheduler serves task logs.")
-    airflow_triggerer_log_port: int = Field(18794, description="Port on which the triggerer serves its logs.")
     airflow_parallelism: int = Field(4, ge=1, description="Tasks that Airflow runs at once.")
 
     extract_workers: int = Field(3, ge=1, description="Parallel connections that read one exported snapshot.")

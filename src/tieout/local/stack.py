@@ -1,0 +1,251 @@
+"""Up and down: what is started, in which order, and what must hold before the next part may start.
+
+    postgres ─┬─ databases ─┬─ airflow database ── api server, scheduler, dag processor, triggerer
+              │             └─ app migrations
+    minio ────┴─ buckets ───── trino ── schemas, tables of lake.ops
+
+The three columns run side by side; each waits only for what it needs. Everything is safe to repeat, so a set-up
+that was cut off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+
+from tieout.errors import StackError
+from tieout.local import (
+    airflow,
+    bootstrap,
+    downloads,
+    layout,
+    leftovers,
+    minio,
+    postgres,
+    preflight,
+    secrets,
+    supervise,
+    trino,
+)
+from tieout.local.progress import Board, Step
+from tieout.settings import get_settings
+
+POLL_SECONDS = 0.3
+
+
+class _Abandoned(Exception):
+    """Another part failed; this one stops waiting."""
+
+
+def up(board: Board) -> None:
+    """Bring the whole stack up and ready, or raise StackError. Quick when it is up already."""
+    preflight.check_home()
+    with _lock():
+        running = {name for name, info in supervise.processes().items() if info["pid"]}
+        if not supervise.is_running() and (left := leftovers.find()):
+            board.step("stack").update(f"ending {len(left)} processes that an earlier start left behind")
+            leftovers.stop()
+        preflight.check(running)
+        secrets.ensure()
+        layout.home("logs").mkdir(exist_ok=True)
+        environment = stack_environment()
+        _Start(board, environment).run()
+
+
+def down() -> int:
+    """Stop everything that belongs to this stack; returns how many processes there were."""
+    count = 0
+    if supervise.is_running():
+        known = supervise.processes()
+        count = sum(1 for info in known.values() if info["pid"])
+        # Postgres and MinIO go last, with the supervisor itself: the others still write to them.
+        supervise.shut_down([name for name in known if name not in (postgres.NAME, minio.NAME)])
+    return count + leftovers.stop()
+
+
+def stack_environment() -> dict[str, str]:
+    """What every process of the stack inherits: the settings, its own switches, and this environment."""
+    settings = get_settings()
+    names = type(settings).model_fields
+    values = {}
+    for name in names:
+        value = getattr(settings, name)
+        values[f"TIEOUT_{name.upper()}"] = value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MINIO_"))}
+    return {
+        **inherited,
+        **values,
+        "PATH": f"{layout.venv_bin('')}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        **minio.environment(),
+        **trino.environment(),
+        **airflow.environment(),
+    }
+
+
+class _Start:
+    """One run of ``up``: three threads, the events they wait for, and the lines they report on."""
+
+    def __init__(self, board: Board, environment: dict[str, str]):
+        self.board, self.environment = board, environment
+        self.databases, self.buckets = threading.Event(), threading.Event()
+        self.abandon = threading.Event()
+
+    def run(self) -> None:
+        columns: dict[str, Callable[[Step], None]] = {
+            "postgres": self._postgres,
+            "minio": self._minio,
+            "trino": self._trino,
+            "airflow": self._airflow,
+        }
+        # The data folder decides how Postgres' command looks, so it comes before the supervisor's configuration.
+        steps = {name: self.board.step(name) for name in columns}
+        try:
+            postgres.ensure_data(steps["postgres"])
+        except Exception as error:
+            steps["postgres"].fail(_first_line(error))
+            raise
+        self._start_supervisor()
+        with ThreadPoolExecutor(max_workers=len(columns)) as pool:
+            futures = [pool.submit(self._column, column, steps[name]) for name, column in columns.items()]
+            self._wait(futures)
+
+    def _wait(self, futures: list[Future[None]]) -> None:
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            # Also on Ctrl-C: the threads must end before the pool can.
+            self.abandon.set()
+        wait(futures)
+        errors = [error for future in futures if (error := future.exception()) and not isinstance(error, _Abandoned)]
+        if errors:
+            raise errors[0]
+
+    def _column(self, column: Callable[[Step], None], step: Step) -> None:
+        try:
+            column(step)
+        except _Abandoned:
+            step.fail("not started: another part failed")
+            raise
+        except Exception as error:
+            step.fail(_first_line(error))
+            self.abandon.set()
+            raise
+
+    def _start_supervisor(self) -> None:
+        programs = [postgres.program(), minio.program(), trino.program(), *airflow.programs()]
+        config = supervise.config_text(programs)
+        mark = _fingerprint(config, self.environment)
+        if supervise.is_running():
+            if layout.home("fingerprint").read_text() != mark:
+                raise StackError(
+                    f"the stack in {layout.home()} runs with other settings than these: run `tieout down` first"
+                )
+            return
+        for folder in ("trino", "minio"):
+            layout.home(folder).mkdir(exist_ok=True)
+        supervise.start(config, self.environment)
+        layout.home("fingerprint").write_text(mark)
+
+    def _postgres(self, step: Step) -> None:
+        version = self._start(step, postgres.NAME, postgres.probe, seconds=60)
+        step.update("creating databases")
+        bootstrap.ensure_databases()
+        self.databases.set()
+        bootstrap.migrate_app(step)
+        step.finish(f"Postgres {version} on port {get_settings().postgres_port}")
+
+    def _minio(self, step: Step) -> None:
+        downloads.ensure_minio(step)
+        version = self._start(step, minio.NAME, minio.probe, seconds=60)
+        step.update("creating buckets and the lake's key")
+        minio.ensure_buckets()
+        self.buckets.set()
+        step.finish(f"MinIO {version} on port {get_settings().minio_port}")
+
+    def _trino(self, step: Step) -> None:
+        downloads.ensure_trino(step)
+        self._after(step, self.databases, "Postgres")
+        self._after(step, self.buckets, "MinIO")
+        version = self._start(step, trino.NAME, trino.probe, seconds=240)
+        bootstrap.ensure_lake(step)
+        step.finish(f"Trino {version} on port {get_settings().trino_port}")
+
+    def _airflow(self, step: Step) -> None:
+        self._after(step, self.databases, "Postgres")
+        airflow.ensure_database(step, self.environment)
+        for name in airflow.NAMES:
+            supervise.start_program(name)
+        version = self._until(step, airflow.NAMES, airflow.probe, seconds=240)
+        step.finish(f"Airflow {version} on port {get_settings().airflow_port}")
+
+    def _start(self, step: Step, name: str, probe: Callable[[], str], seconds: float) -> str:
+        supervise.start_program(name)
+        return self._until(step, (name,), probe, seconds)
+
+    def _until(self, step: Step, names: tuple[str, ...], probe: Callable[[], str], seconds: float) -> str:
+        """Wait until ``probe`` answers, and return its answer."""
+        step.update("starting")
+        deadline = time.monotonic() + seconds
+        problem: Exception | None = None
+        while True:
+            try:
+                return probe()
+            except StackError:
+                raise
+            except Exception as error:  # not ready is all that it says
+                problem = error
+            for name in names:
+                info = supervise.processes().get(name, {})
+                if info.get("statename") in ("FATAL", "EXITED", "STOPPED", None):
+                    raise StackError(f"{name} does not stay up: {_last_line(name)}. See {layout.log_file(name)}")
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"{names[0]} was not ready after {seconds:.0f} s ({problem}): see {layout.log_file(names[0])}, "
+                    "and run `tieout up` again, which goes on from here"
+                )
+            if self.abandon.wait(POLL_SECONDS):
+                raise _Abandoned
+
+    def _after(self, step: Step, event: threading.Event, what: str) -> None:
+        if not event.is_set():
+            step.update(f"waiting for {what}")
+        while not event.wait(POLL_SECONDS):
+            if self.abandon.is_set():
+                raise _Abandoned
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    with layout.home("up.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(
+                f"another `tieout up` works on {layout.home()}: wait until it is done (`tieout status` tells)"
+            ) from None
+        yield
+
+
+def _fingerprint(config: str, environment: dict[str, str]) -> str:
+    """What tells two sets of settings apart, without giving a secret away."""
+    own = {k: v for k, v in sorted(environment.items()) if k.startswith(("TIEOUT_", "AIRFLOW", "MINIO_"))}
+    return hashlib.sha256(json.dumps([config, own]).encode()).hexdigest()
+
+
+def _last_line(program: str) -> str:
+    try:
+        lines = layout.log_file(program).read_text(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1].strip() if lines else "it left no log"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
