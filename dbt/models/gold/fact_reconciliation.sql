@@ -136,8 +136,9 @@ flagged as (
         is_pair and not coalesce(stripe_currency = netsuite_currency, false) as is_currency_mismatch,
         is_pair and not coalesce(stripe_currency <> netsuite_currency, false)
         and not coalesce(stripe_amount = netsuite_amount, false) as is_amount_mismatch,
-        is_pair and posting_delay_seconds
-        > {{ env_var('TIEOUT_TIMING_DIFFERENCE_HOURS', '24') | int }} * 3600 as is_timing_difference,
+        is_pair and coalesce(
+            posting_delay_seconds > {{ env_var('TIEOUT_TIMING_DIFFERENCE_HOURS', '24') | int }} * 3600, false
+        ) as is_timing_difference,
         balance_transaction_id is not null and (
             coalesce(payment_org_id <> coalesce(metadata_org_id, ''), false)
             or (metadata_org_id is not null and known_metadata_org_id is null)

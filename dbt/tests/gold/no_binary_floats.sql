@@ -1,0 +1,10 @@
+-- Money is decimal everywhere: no column of Silver or Gold is a binary float, but for the scores of models.
+-- depends_on: {{ ref('fact_ar_invoices') }}
+-- depends_on: {{ ref('fact_ar_aging') }}
+-- depends_on: {{ ref('fact_payments') }}
+-- depends_on: {{ ref('fact_reconciliation') }}
+select table_schema, table_name, column_name, data_type
+from lake.information_schema.columns
+where table_schema in ('silver', 'gold_candidate')
+    and data_type in ('double', 'real')
+    and not (table_name = 'ml_anomaly_alerts' and column_name = 'score')

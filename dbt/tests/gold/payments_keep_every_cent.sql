@@ -1,0 +1,24 @@
+-- Per currency, direction and status, the fact's amounts are those of the payments; what was allocated, of the
+-- allocations of payments that succeeded.
+with silver as (
+
+    select currency, direction, status, sum(amount) as amount, count(*) as payments
+    from {{ ref('stg_app_db__payments') }}
+    where not is_deleted
+    group by currency, direction, status
+
+),
+
+gold as (
+
+    select currency, direction, status, sum(amount) as amount, count(*) as payments
+    from {{ ref('fact_payments') }}
+    group by currency, direction, status
+
+)
+
+select *
+from silver
+full join gold
+    on gold.currency = silver.currency and gold.direction = silver.direction and gold.status = silver.status
+where gold.amount is distinct from silver.amount or gold.payments is distinct from silver.payments
