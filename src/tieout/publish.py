@@ -84,10 +84,10 @@ def tag_of(day: date) -> str:
 
 def published_as_of(day: date) -> list[ops.Publication]:
     """What Gold was when it was last issued as of a day, one entry per table; empty when it never was."""
+    issued = f"from {ops.SCHEMA}.publications where tag = {literal(tag_of(day))}"
     rows = connections.query(
-        "select run_id, batch, relation, snapshot_id, tag, published_at from "
-        f"(select *, max(published_at) over () as newest from {ops.SCHEMA}.publications where tag = {literal(tag_of(day))}) "
-        "where published_at = newest order by relation"
+        f"select run_id, batch, relation, snapshot_id, tag, published_at {issued} "
+        f"and published_at = (select max(published_at) {issued}) order by relation"
     )
     return [ops.Publication(*row) for row in rows]
 
