@@ -1,0 +1,115 @@
+"""Parquet: typed columns, checked before the first row is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tieout.bronze.schema import arrow_type
+from tieout.extract.chunks import Found
+from tieout.extract.faults import MISSING_COLUMN, NOT_AS_NAMED, RETYPED_COLUMN, UnreadableFile
+from tieout.extract.json_text import canonical
+from tieout.extract.values import accepts
+from tieout.sources import TableSpec
+
+ROWS_PER_CHUNK = 65_536
+_READ_BYTES = 1024 * 1024
+
+
+def read_parquet(table: TableSpec, file: BinaryIO) -> Iterator[Found]:
+    """The rows in order; a row's line is its number in the file. Raises UnreadableFile for a wrong schema."""
+    source = _Watched(file)
+    try:
+        # Buffered reads keep a row group's undecoded bytes out of memory.
+        parquet = pq.ParquetFile(pa.PythonFile(source, "r"), buffer_size=_READ_BYTES, pre_buffer=False)
+        _check_schema(table, parquet.schema_arrow)
+        first = 1
+        for rows in parquet.iter_batches(ROWS_PER_CHUNK, use_threads=False):
+            yield _found(table, rows, first)
+            first += rows.num_rows
+    except (pa.ArrowException, OSError) as error:
+        if source.failure:  # the store failed, not the file
+            raise source.failure from error
+        raise UnreadableFile(
+            NOT_AS_NAMED, f"its name says Parquet, but it cannot be read as that ({error}): deliver it again"
+        ) from error
+
+
+class _Watched:
+    """A file that remembers when reading it failed: Arrow reports a broken store and a broken file alike."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.failure: Exception | None = None
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._file.read(size)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._file.seek(offset, whence)
+        return self._file.tell()
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self.closed = True
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+
+def _check_schema(table: TableSpec, schema: pa.Schema) -> None:
+    if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+        raise UnreadableFile(RETYPED_COLUMN, f"it holds {', '.join(twice)} twice: deliver each column once")
+    if missing := [c.name for c in table.columns if not c.optional and c.name not in schema.names]:
+        raise UnreadableFile(
+            MISSING_COLUMN,
+            f"{table.identifier}: expected column {', '.join(missing)}, found {', '.join(schema.names)}: deliver it, "
+            f"or mark it optional in config/sources/{table.source}.yml",
+        )
+    wrong = [
+        f"{column.name}: expected {arrow_type(column)} (or text), found {schema.field(column.name).type}"
+        for column in table.columns
+        if column.name in schema.names and not accepts(column, schema.field(column.name).type)
+    ]
+    if wrong:
+        raise UnreadableFile(
+            RETYPED_COLUMN,
+            f"{table.identifier}: {'; '.join(wrong)}. Nothing is read through a type that can lose a digit: deliver it "
+            f"in the type expected, or change config/sources/{table.source}.yml",
+        )
+
+
+def _found(table: TableSpec, rows: pa.RecordBatch, first: int) -> Found:
+    described = {column.name for column in table.columns}
+    columns = {name: rows.column(name) for name in rows.schema.names if name in described}
+    others = [name for name in rows.schema.names if name not in described]
+    rest: list[str | None] = [None] * rows.num_rows
+    if others:
+        rest = [_rest(row) for row in rows.select(others).to_pylist(maps_as_pydicts="strict")]
+    lines = pa.array(range(first, first + rows.num_rows), pa.int64())
+
+    def raw(row: int) -> str:
+        return canonical(rows.slice(row, 1).to_pylist(maps_as_pydicts="strict")[0])
+
+    return Found(columns, lines, pa.array(rest, pa.string()), raw)
+
+
+def _rest(row: dict[str, Any]) -> str | None:
+    members = {name: value for name, value in row.items() if value is not None}
+    return canonical(members) if members else None
