@@ -18,6 +18,9 @@ from tieout.settings import PROJECT_ROOT
 
 SOURCES_FOLDER = PROJECT_ROOT / "config" / "sources"
 
+# libyaml's parser, where PyYAML was built with it, reads ten times faster; every task starts with this.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 KINDS = ("postgres", "landing")
 MODES = ("full", "incremental")
 SIMPLE_TYPES = frozenset(
@@ -125,7 +128,7 @@ def load_source(name: str) -> Source:
 
 
 def _read_source(file: Path) -> Source:
-    document = yaml.safe_load(file.read_text())
+    document = yaml.load(file.read_text(), Loader=LOADER)
     name, kind = document["source"], document["kind"]
     if name != file.stem:
         raise ConfigError(f"{file.name}: source is {name!r}, expected {file.stem!r}: a file is named by its source")

@@ -121,17 +121,21 @@ def _plain(type_: pa.DataType) -> pa.DataType:
 
 def _create(catalog: Catalog, table: TableSpec) -> None:
     from pyiceberg.exceptions import TableAlreadyExistsError
+    from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
+    from pyiceberg.partitioning import PartitionField, PartitionSpec
+    from pyiceberg.schema import Schema, assign_fresh_schema_ids
+    from pyiceberg.transforms import IdentityTransform
 
+    described = {column.name: column.description for column in table.columns} | DESCRIPTIONS
+    bare = assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(arrow_schema(table)))
+    schema = Schema(*(field.model_copy(update={"doc": described[field.name]}) for field in bare.fields))
+    partition = PartitionField(schema.find_field("_batch").field_id, 1000, IdentityTransform(), "_batch")
     try:
-        bronze = catalog.create_table((NAMESPACE, table.identifier), schema=arrow_schema(table), properties=_PROPERTIES)
+        catalog.create_table(
+            (NAMESPACE, table.identifier),
+            schema=schema,
+            partition_spec=PartitionSpec(partition),
+            properties=_PROPERTIES | {"comment": table.description},
+        )
     except TableAlreadyExistsError:  # another process bootstraps at the same time
         return
-    with bronze.transaction() as transaction:
-        with transaction.update_spec() as spec:
-            spec.add_identity("_batch")
-        with transaction.update_schema() as schema:
-            for column in table.columns:
-                schema.update_column(column.name, doc=column.description)
-            for name, description in DESCRIPTIONS.items():
-                if name in arrow_schema(table).names:
-                    schema.update_column(name, doc=description)
