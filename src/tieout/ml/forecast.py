@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,10 +20,11 @@ import numpy as np
 
 from tieout.batch import Batch
 from tieout.errors import TieoutError
-from tieout.ml.backtest import Failure, Origins, Score, backtest, origins
+from tieout.ml.backtest import Failure, Plan, Score, backtest, ranked
+from tieout.ml.cash import CANDIDATES, FALLBACK, plan_of
 from tieout.ml.history import CashSeries, load_series
-from tieout.ml.intervals import cumulative_bounds, daily_bounds
-from tieout.ml.models import CANDIDATES, FALLBACK, WEEK, Model
+from tieout.ml.intervals import WEEK, coverage, cumulative_bounds, daily_bounds
+from tieout.ml.models import History, Model, expect
 from tieout.ml.money import to_money
 from tieout.ml.tables import ACCURACY, FORECAST, LEVELS, ensure_ml_tables, replace_day
 
@@ -58,7 +59,7 @@ class Flow:
     expected: np.ndarray
     errors: np.ndarray
     reason: str
-    where: Origins
+    plan: Plan
     scores: tuple[Score | Failure, ...]
 
 
@@ -92,7 +93,7 @@ def forecast_rows(
             raise ForecastError(
                 f"currency {series.currency} is not in app_db.currencies, so its minor unit is unknown: add it there"
             )
-        flows = {name: forecast_flow(series.first_day, getattr(series, name), candidates) for name in FLOWS}
+        flows = {name: forecast_flow(series.history(name), candidates) for name in FLOWS}
         rows = list(_days(series, flows))
     except Exception as error:  # one series must not stop the rest, whatever its trouble
         log.exception("series %s failed", series.name)
@@ -101,34 +102,34 @@ def forecast_rows(
     return rows, list(_scores(series, flows)), "forecast", rows[0]["reason"]
 
 
-def forecast_flow(first_day: date, values: np.ndarray, candidates: tuple[Model, ...] = CANDIDATES) -> Flow:
+def forecast_flow(history: History, candidates: tuple[Model, ...] = CANDIDATES) -> Flow:
     """Forecast one flow from its daily history (0 where no cash moved) by the model that its backtest prefers."""
-    if not values.any():
-        zeros = np.zeros(HORIZON_DAYS)
+    plan = plan_of(len(history))
+    if not history.values.any():
         reason = "no cash moved in the history, so none is expected"
-        return Flow(FALLBACK, zeros, np.zeros((1, WEEK)), reason, Origins((), 0), ())
-    where = origins(len(values))
-    if not where:
-        reason = f"{len(values)} days of history are too few for a backtest: the mean of past weekdays stands in"
-        return Flow(FALLBACK, FALLBACK.predict(first_day, values, HORIZON_DAYS), _spread(values), reason, where, ())
-    scores = tuple(backtest(model, first_day, values, where, LEVELS) for model in candidates)
-    scored = sorted((s for s in scores if isinstance(s, Score)), key=lambda s: s.weekly_error)
-    for best in scored:
+        return Flow(FALLBACK, np.zeros(HORIZON_DAYS), np.zeros((1, WEEK)), reason, plan, ())
+    if not plan:
+        reason = f"{len(history)} days of history are too few for a backtest: the mean of past weekdays stands in"
+        expected = expect(FALLBACK, history, HORIZON_DAYS)
+        return Flow(FALLBACK, expected, _spread(history.values), reason, plan, ())
+    scores = tuple(backtest(model, history, plan) for model in candidates)
+    best_first = ranked(scores)
+    for best in best_first:
         try:
-            expected = best.model.predict(first_day, values, HORIZON_DAYS)
+            expected = expect(best.model, history, HORIZON_DAYS)
         except Exception as error:  # as in the backtest: the next best model takes over
             log.warning("%s failed on the whole history, the next best is taken: %s", best.model.name, error)
             continue
-        return Flow(best.model, expected, best.errors, _why(best, where, scored), where, scores)
+        return Flow(best.model, expected, best.errors, _why(best, plan, best_first), plan, scores)
     raise ForecastError("; ".join(f"{s.model.name}: {s.reason}" for s in scores if isinstance(s, Failure)))
 
 
-def _why(best: Score, where: Origins, scored: list[Score]) -> str:
-    weeks = f"weekly totals over {len(where.cuts)} backtest(s) of {where.horizon} days"
-    if best.wape_weekly is None:
+def _why(best: Score, plan: Plan, best_first: list[Score]) -> str:
+    weeks = f"weekly totals over {len(plan.cuts)} backtest(s) of {plan.horizon} days"
+    if best.block_wape is None:
         return f"no cash moved in the {weeks}, so the simplest model is taken"
-    rest = ", ".join(f"{s.model.name} {s.wape_weekly:.0%}" for s in scored if s is not best)
-    return f"smallest error of {weeks}: {best.wape_weekly:.0%}" + (f" ({rest})" if rest else "")
+    rest = ", ".join(f"{s.model.name} {s.block_wape:.0%}" for s in best_first if s is not best)
+    return f"smallest error of {weeks}: {best.block_wape:.0%}" + (f" ({rest})" if rest else "")
 
 
 def _spread(values: np.ndarray) -> np.ndarray:
@@ -222,10 +223,10 @@ def _scores(series: CashSeries, flows: dict[str, Flow]) -> Iterator[dict[str, An
                 "flow": name,
                 "model": score.model.name,
                 "is_chosen": chosen,
-                "origins": len(flow.where.cuts),
-                "horizon_days": flow.where.horizon,
-                "first_origin": series.first_day + timedelta(days=flow.where.cuts[0] - 1),
-                "last_origin": series.first_day + timedelta(days=flow.where.cuts[-1] - 1),
+                "origins": len(flow.plan.cuts),
+                "horizon_days": flow.plan.horizon,
+                "first_origin": series.first_day + timedelta(days=flow.plan.cuts[0] - 1),
+                "last_origin": series.first_day + timedelta(days=flow.plan.cuts[-1] - 1),
                 "model_version": MODEL_VERSION,
             }
             if isinstance(score, Failure):
@@ -234,10 +235,10 @@ def _scores(series: CashSeries, flows: dict[str, Flow]) -> Iterator[dict[str, An
             else:
                 row |= {
                     "status": "scored",
-                    "wape_daily": score.wape_daily,
-                    "wape_weekly": score.wape_weekly,
+                    "wape_daily": score.wape,
+                    "wape_weekly": score.block_wape,
                     "mase": score.mase,
-                    **{f"coverage_{level}": share for level, share in score.coverage.items()},
+                    **{f"coverage_{level}": coverage(score.predictions, score.errors, level) for level in LEVELS},
                     "reason": flow.reason if chosen else f"{flow.model.name} was off by less",
                 }
             yield row

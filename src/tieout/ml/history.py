@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tieout.ml import lake
+from tieout.ml.intervals import WEEK
+from tieout.ml.models import History
 from tieout.ml.money import to_floats
 
 if TYPE_CHECKING:
@@ -74,6 +76,10 @@ class CashSeries:
     @property
     def first_day(self) -> date:
         return self.last_day - timedelta(days=self.days - 1)
+
+    def history(self, flow: str) -> History:
+        """The flow (inflow or outflow) as a model sees it: days, with a season of a week."""
+        return History(getattr(self, flow), period=WEEK, first_day=self.first_day)
 
     @property
     def name(self) -> str:

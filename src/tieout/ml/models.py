@@ -1,89 +1,107 @@
-"""Models of one daily flow of cash: from its past days to its expected days ahead.
+"""What a model of a regular series is, and the simple ones that every other has to beat.
 
-A model is a function of history alone: no clock, no global random state. Units are those of the input; a day without
-cash is 0. Predictions are never negative.
+A model is a function of history alone: no clock, no global random state. Units are those of the input.
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Protocol
 
 import numpy as np
 
-WEEK = 7
-YEAR = 365
+
+@dataclass(frozen=True)
+class History:
+    """A regular series: float64 values, oldest first, the length of its season in steps, and the day it starts on.
+
+    period need not be whole: 365.25 / 7 for weeks in a year. first_day is given for daily series only.
+    """
+
+    values: np.ndarray
+    period: float
+    first_day: date | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def season(self) -> int:
+        """The period in whole steps."""
+        return round(self.period)
+
+    def before(self, cut: int) -> History:
+        """The first ``cut`` steps: what was known then."""
+        return History(self.values[:cut], self.period, self.first_day)
 
 
 class Model(Protocol):
-    """name stands in the tables; min_days is the shortest history on which the model makes sense."""
+    """name stands in the tables; enough says from which history on the model makes sense."""
 
     name: str
-    min_days: int
 
-    def predict(self, first_day: date, values: np.ndarray, horizon: int) -> np.ndarray:
-        """Expected values of the ``horizon`` days after ``values``, which are daily from ``first_day`` on."""
+    def enough(self, history: History) -> str:
+        """Empty, or what the history lacks."""
         ...
+
+    def predict(self, history: History, horizon: int) -> np.ndarray:
+        """Expected values of the ``horizon`` steps after the history, which is ``enough``."""
+        ...
+
+
+def expect(model: Model, history: History, horizon: int) -> np.ndarray:
+    """The model's forecast of amounts that flow one way: never negative. Raises ValueError where one is no number."""
+    ahead = model.predict(history, horizon)
+    if not np.isfinite(ahead).all():
+        raise ValueError("the model returned a value that is no number")
+    return np.maximum(ahead, 0.0)
+
+
+@dataclass(frozen=True)
+class Naive:
+    """Every step repeats the last value."""
+
+    name: str = "naive"
+
+    def enough(self, history: History) -> str:
+        return lacks(history, 1)
+
+    def predict(self, history: History, horizon: int) -> np.ndarray:
+        return np.full(horizon, history.values[-1])
 
 
 @dataclass(frozen=True)
 class SeasonalNaive:
-    """Each day repeats the last known same weekday (Hyndman and Athanasopoulos, fpp3, section 5.2)."""
+    """Each step repeats the last one at the same place of the season (Hyndman and Athanasopoulos, fpp3, 5.2)."""
 
     name: str = "seasonal_naive"
-    min_days: int = WEEK
 
-    def predict(self, first_day: date, values: np.ndarray, horizon: int) -> np.ndarray:
-        return np.resize(values[-WEEK:], horizon)
+    def enough(self, history: History) -> str:
+        return lacks(history, history.season)
 
-
-@dataclass(frozen=True)
-class WeekdayMean:
-    """The mean of the same weekday over the last eight weeks; below two weeks, the mean of all days."""
-
-    name: str = "weekday_mean"
-    min_days: int = 1
-    weeks: int = 8
-
-    def predict(self, first_day: date, values: np.ndarray, horizon: int) -> np.ndarray:
-        whole_weeks = min(len(values) // WEEK, self.weeks)
-        if whole_weeks < 2:
-            return np.full(horizon, values.mean())
-        return np.resize(values[-whole_weeks * WEEK :].reshape(whole_weeks, WEEK).mean(axis=0), horizon)
+    def predict(self, history: History, horizon: int) -> np.ndarray:
+        return np.resize(history.values[-history.season :], horizon)
 
 
 @dataclass(frozen=True)
-class ProphetModel:
-    """Prophet's trend with weekly, monthly and, from two years of history on, yearly seasons.
+class SeasonalMean:
+    """The mean of the same place over the last eight seasons; below two seasons, the mean of all."""
 
-    Only the mean is asked of it: the intervals come from the backtest's errors, which know how cash jumps.
-    """
+    name: str = "seasonal_mean"
+    seasons: int = 8
 
-    name: str = "prophet"
-    min_days: int = 120
-    changepoints: int = 10
+    def enough(self, history: History) -> str:
+        return lacks(history, 1)
 
-    def predict(self, first_day: date, values: np.ndarray, horizon: int) -> np.ndarray:
-        logging.getLogger("cmdstanpy").setLevel(logging.WARNING)  # two lines a fit otherwise
-        logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)  # says that plotly is not installed
-        import pandas as pd
-        from prophet import Prophet
-
-        model = Prophet(
-            n_changepoints=self.changepoints,
-            weekly_seasonality=True,
-            yearly_seasonality=5 if len(values) >= 2 * YEAR else False,
-            daily_seasonality=False,
-            uncertainty_samples=0,
-        )
-        model.add_seasonality("monthly", period=30.4375, fourier_order=5)
-        model.fit(pd.DataFrame({"ds": pd.date_range(first_day, periods=len(values)), "y": values}), seed=1)
-        ahead = pd.date_range(first_day + timedelta(days=len(values)), periods=horizon)
-        return np.maximum(model.predict(pd.DataFrame({"ds": ahead}))["yhat"].to_numpy(), 0.0)
+    def predict(self, history: History, horizon: int) -> np.ndarray:
+        whole = min(len(history) // history.season, self.seasons)
+        if whole < 2:
+            return np.full(horizon, history.values.mean())
+        recent = history.values[-whole * history.season :].reshape(whole, history.season)
+        return np.resize(recent.mean(axis=0), horizon)
 
 
-FALLBACK = WeekdayMean()
-# Simple before complex: where two score the same, the first is taken.
-CANDIDATES: tuple[Model, ...] = (WeekdayMean(), SeasonalNaive(), ProphetModel())
+def lacks(history: History, steps: int) -> str:
+    """Empty where the history has ``steps`` steps, else a text that says so."""
+    return "" if len(history) >= steps else f"needs {steps} steps of history, there are {len(history)}"

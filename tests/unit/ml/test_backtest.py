@@ -5,9 +5,11 @@ from datetime import date
 import numpy as np
 import pytest
 
-from tieout.ml.backtest import Failure, backtest, origins, weekly
+from tieout.ml.backtest import Failure, backtest, totals
+from tieout.ml.cash import plan_of
 from tieout.ml.intervals import coverage, cumulative_bounds, daily_bounds
-from tieout.ml.models import ProphetModel, SeasonalNaive, WeekdayMean
+from tieout.ml.models import History, Naive, SeasonalMean, SeasonalNaive
+from tieout.ml.prophet import Prophet
 
 DAY = date(2026, 1, 5)
 
@@ -27,14 +29,14 @@ DAY = date(2026, 1, 5)
     ],
 )
 def test_origins(days, cuts, horizon):
-    found = origins(days)
+    found = plan_of(days)
     assert found.cuts == cuts
     assert not cuts or found.horizon == horizon
 
 
 @pytest.mark.parametrize("days", range(0, 1200, 13))
 def test_no_origin_looks_beyond_the_history(days):
-    found = origins(days)
+    found = plan_of(days)
     assert all(cut + found.horizon <= days for cut in found.cuts)
     assert found.horizon % 7 == 0
 
@@ -42,37 +44,41 @@ def test_no_origin_looks_beyond_the_history(days):
 def test_scores_by_hand():
     # 35 days of 10, then a last week of 12: last week's value is 2 too low on each of 7 days.
     values = np.array([10.0] * 35 + [12.0] * 7)
-    score = backtest(SeasonalNaive(), DAY, values, origins(42), (80, 95))
+    score = backtest(SeasonalNaive(), History(values, 7), plan_of(42))
     assert score.errors.tolist() == [[0.0] * 7, [2.0] * 7]
-    assert score.wape_daily == pytest.approx(14 / 154)
-    assert score.wape_weekly == pytest.approx(14 / 154)
+    assert score.wape == pytest.approx(14 / 154)
+    assert score.block_wape == pytest.approx(14 / 154)
     assert score.mase is None  # the training part repeats itself exactly, so there is nothing to scale by
 
 
 def test_mase_by_hand():
     # week by week 0, 4, 0, 4, 0: the naive error within the first 28 days is 4 a day, and so is the error after them
     values = np.repeat([0.0, 4.0, 0.0, 4.0, 0.0], 7)
-    score = backtest(SeasonalNaive(), DAY, values, origins(35), (80,))
+    score = backtest(SeasonalNaive(), History(values, 7), plan_of(35))
     assert score.mase == pytest.approx(1.0)
-    assert score.wape_daily is None
-    assert score.coverage == {80: None}
+    assert score.wape is None and score.block_wape is None
+    assert coverage(score.predictions, score.errors, 80) is None  # of one origin nothing can be left out
 
 
 def test_a_model_that_needs_more_history_is_a_failure_that_says_so():
-    found = backtest(ProphetModel(), DAY, np.ones(100), origins(100), (80,))
+    found = backtest(Prophet(), History(np.ones(100), 7, DAY), plan_of(100))
     assert isinstance(found, Failure)
-    assert found.reason == "needs 120 days before the first origin, there are 37"
+    assert found.reason == "needs 120 steps of history, there are 37 before the first origin"
 
 
 def test_weekly_totals_leave_out_the_broken_week():
-    assert weekly(np.arange(16.0)).tolist() == [21.0, 70.0]
+    assert totals(np.arange(16.0), 7).tolist() == [21.0, 70.0]
 
 
 def test_models_by_hand():
     values = np.array([1, 2, 3, 4, 5, 6, 7, 3, 4, 5, 6, 7, 8, 9], float)
-    assert SeasonalNaive().predict(DAY, values, 8).tolist() == [3, 4, 5, 6, 7, 8, 9, 3]
-    assert WeekdayMean().predict(DAY, values, 8).tolist() == [2, 3, 4, 5, 6, 7, 8, 2]
-    assert WeekdayMean().predict(DAY, values[:10], 2).tolist() == [4.0, 4.0]
+    assert SeasonalNaive().predict(History(values, 7), 8).tolist() == [3, 4, 5, 6, 7, 8, 9, 3]
+    assert SeasonalMean().predict(History(values, 7), 8).tolist() == [2, 3, 4, 5, 6, 7, 8, 2]
+    assert SeasonalMean().predict(History(values[:10], 7), 2).tolist() == [4.0, 4.0]
+
+
+def test_naive_repeats_the_last_value():
+    assert Naive().predict(History(np.array([1.0, 4.0]), 7), 3).tolist() == [4, 4, 4]
 
 
 def test_bounds_hold_zero_and_are_nested():

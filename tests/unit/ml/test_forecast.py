@@ -8,22 +8,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tieout.ml.cash import FALLBACK
 from tieout.ml.forecast import HORIZON_DAYS, forecast_flow, forecast_rows
 from tieout.ml.history import CashSeries, cash_series
-from tieout.ml.models import FALLBACK, ProphetModel, SeasonalNaive, WeekdayMean
+from tieout.ml.models import History, SeasonalMean, SeasonalNaive
+from tieout.ml.prophet import Prophet
 from tieout.ml.tables import ACCURACY, FORECAST, LEVELS
 
 DAY = date(2026, 11, 20)
-SIMPLE = (WeekdayMean(), SeasonalNaive())
+SIMPLE = (SeasonalMean(), SeasonalNaive())
 MEASURES = ("inflow_amount", "outflow_amount", "net_amount", "closing_balance")
 BOUNDS = ("inflow", "outflow", "net", "closing_balance")
 
 
 class Broken:
     name = "broken"
-    min_days = 1
 
-    def predict(self, first_day, values, horizon):
+    def enough(self, history):
+        return ""
+
+    def predict(self, history, horizon):
         raise RuntimeError("no luck")
 
 
@@ -72,14 +76,16 @@ def test_rows_hold_their_properties_whatever_the_history(inflow, outflow, minor_
 
 def test_the_same_history_gives_the_same_rows():
     cash = series(noisy(400), noisy(400, seed=2))
-    assert forecast_rows(cash, (*SIMPLE, ProphetModel())) == forecast_rows(cash, (*SIMPLE, ProphetModel()))
+    assert forecast_rows(cash, (*SIMPLE, Prophet())) == forecast_rows(cash, (*SIMPLE, Prophet()))
 
 
 def test_prophet_wins_where_there_is_a_trend():
     days = np.arange(500)
-    flow = forecast_flow(DAY, 100.0 + 5 * days + np.resize([0, 0, 0, 0, 0, 200, 400], 500), (*SIMPLE, ProphetModel()))
+    flow = forecast_flow(
+        History(100.0 + 5 * days + np.resize([0, 0, 0, 0, 0, 200, 400], 500), 7, DAY), (*SIMPLE, Prophet())
+    )
     assert flow.model.name == "prophet"
-    assert "smallest error" in flow.reason and "weekday_mean" in flow.reason
+    assert "smallest error" in flow.reason and "seasonal_mean" in flow.reason
 
 
 def test_a_weekly_pattern_without_noise_is_forecast_exactly():
@@ -87,7 +93,7 @@ def test_a_weekly_pattern_without_noise_is_forecast_exactly():
     rows, scores, _, _ = forecast_rows(series(np.resize(week, 350), np.zeros(350)), SIMPLE)
     # 350 days are 50 whole weeks, so the first day ahead is the pattern's first
     assert [row["inflow_amount"] for row in rows[:14]] == [Decimal(v) for v in week * 2]
-    assert rows[0]["outflow_model"] == "weekday_mean" and "no cash moved" in rows[0]["reason"]
+    assert rows[0]["outflow_model"] == "seasonal_mean" and "no cash moved" in rows[0]["reason"]
     assert rows[6]["closing_balance_upper_95"] == Decimal("1150.00")
     assert {s["wape_daily"] for s in scores} == {0.0} and {s["coverage_80"] for s in scores} == {1.0}
 

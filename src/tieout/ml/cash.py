@@ -1,0 +1,44 @@
+"""How daily cash is modelled: its candidates, its backtest, and its fallback."""
+
+from __future__ import annotations
+
+from tieout.ml.autoregression import Autoregression
+from tieout.ml.backtest import Plan
+from tieout.ml.combination import Median
+from tieout.ml.intervals import WEEK
+from tieout.ml.models import Model, SeasonalMean, SeasonalNaive
+from tieout.ml.prophet import Prophet
+from tieout.ml.seasonality import Deseasonalized
+from tieout.ml.smoothing import DampedTrend, Ses, Theta
+
+HORIZON = 13 * WEEK  # the whole weeks that hold the forecast's 90 days
+MAX_ORIGINS = 3
+MIN_TRAIN = 28
+# With this much before an origin every candidate may compete; below it only the simple ones.
+FULL_TRAIN = 120
+
+FALLBACK = SeasonalMean()
+
+_SMOOTHED: tuple[Model, ...] = (
+    Deseasonalized(Ses(), "ses"),
+    Deseasonalized(DampedTrend(), "damped_trend"),
+    Deseasonalized(Theta(), "theta"),
+    Autoregression("autoregression", differenced=False),
+)
+# Simple before complex: where two score the same, the first is taken.
+CANDIDATES: tuple[Model, ...] = (FALLBACK, SeasonalNaive(), *_SMOOTHED, Median((FALLBACK, *_SMOOTHED)), Prophet())
+
+
+def plan_of(days: int) -> Plan:
+    """Up to three origins for a history of ``days``, none where 28 days and a week after them do not fit.
+
+    Origins that leave every model enough to learn from come first; where there is none, a shorter horizon (a quarter
+    of the history) is used, so that a young series is still tested on its own past. A horizon is whole weeks, so that a
+    day ahead is the same weekday at every origin.
+    """
+    horizon = HORIZON
+    cuts = [days - horizon * i for i in range(1, MAX_ORIGINS + 1) if days - horizon * i >= FULL_TRAIN]
+    if not cuts:
+        horizon = min(horizon, days // 4 // WEEK * WEEK)
+        cuts = [days - horizon * i for i in range(1, MAX_ORIGINS + 1) if horizon and days - horizon * i >= MIN_TRAIN]
+    return Plan(tuple(reversed(cuts)), horizon, block=WEEK)
