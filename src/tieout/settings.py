@@ -26,9 +26,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TIEOUT_", extra="ignore", frozen=True)
 
-    home: Path = Field(
-        PROJECT_ROOT / ".tieout", description="Folder that holds all state: data, logs, secrets."
-    )
+    home: Path = Field(PROJECT_ROOT / ".tieout", description="Folder that holds all state: data, logs, secrets.")
     cache: Path = Field(
         PROJECT_ROOT / ".tieout-cache",
         description="Folder of unpacked servers; every stack of this project shares it.",
@@ -68,21 +66,15 @@ class Settings(BaseSettings):
         description="Hours between billing and ERP dates from which a match counts as a timing difference.",
     )
 
-    postgres_password: SecretStr = Field(
-        SecretStr(""), description="Password of the Postgres user. Generated."
-    )
+    postgres_password: SecretStr = Field(SecretStr(""), description="Password of the Postgres user. Generated.")
     minio_root_user: SecretStr = Field(SecretStr(""), description="Administrator of the S3 store. Generated.")
     minio_root_password: SecretStr = Field(SecretStr(""), description="Its password. Generated.")
     lake_access_key: SecretStr = Field(
         SecretStr(""), description="S3 key that may use the buckets lake and landing only. Generated."
     )
     lake_secret_key: SecretStr = Field(SecretStr(""), description="Its secret. Generated.")
-    airflow_admin_password: SecretStr = Field(
-        SecretStr(""), description="Password of Airflow's admin. Generated."
-    )
-    airflow_jwt_secret: SecretStr = Field(
-        SecretStr(""), description="Key that signs Airflow's tokens. Generated."
-    )
+    airflow_admin_password: SecretStr = Field(SecretStr(""), description="Password of Airflow's admin. Generated.")
+    airflow_jwt_secret: SecretStr = Field(SecretStr(""), description="Key that signs Airflow's tokens. Generated.")
     airflow_fernet_key: SecretStr = Field(
         SecretStr(""), description="Key that encrypts Airflow's connections. Generated."
     )

@@ -11,8 +11,8 @@ import subprocess
 from importlib.metadata import version
 
 from tieout.connections import postgres, postgres_dsn
-from tieout.local import layout
 from tieout.errors import StackError
+from tieout.local import layout
 from tieout.local.progress import Step
 from tieout.local.secrets import write_private
 from tieout.local.supervise import Program
@@ -135,7 +135,12 @@ def health() -> dict[str, str]:
     response = httpx.get(url, timeout=5, trust_env=False)
     response.raise_for_status()
     body = response.json()
-    names = {SCHEDULER: "scheduler", DAG_PROCESSOR: "dag_processor", TRIGGERER: "triggerer", API: "metadatabase"}
+    names = {
+        SCHEDULER: "scheduler",
+        DAG_PROCESSOR: "dag_processor",
+        TRIGGERER: "triggerer",
+        API: "metadatabase",
+    }
     return {name: (body.get(key) or {}).get("status") or "unknown" for name, key in names.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieout.connections import CATALOG, execute, postgres, query
+from tieout.connections import iceberg_catalog, postgres
 from tieout.local.progress import Step
 
 DATABASES = ("app", "airflow", "iceberg")
@@ -50,17 +50,22 @@ def migrate_app(step: Step) -> None:
 
 
 def ensure_lake(step: Step) -> None:
-    """The lake's schemas, the tables of ``lake.ops`` and the Bronze tables of every described source."""
+    """The lake's schemas, and the Bronze tables of every described source. Needs no Trino."""
     from tieout.bronze.schema import ensure_bronze_tables
-    from tieout.connections import iceberg_catalog
-    from tieout.controls.ops import ensure_ops_tables
 
     step.update("creating the lake's schemas")
-    present = {row[0] for row in query(f"select schema_name from {CATALOG}.information_schema.schemata")}
+    catalog = iceberg_catalog()
+    present = {".".join(namespace) for namespace in catalog.list_namespaces()}
     for schema in SCHEMAS:
         if schema not in present:
-            execute(f"create schema if not exists {CATALOG}.{schema}")
+            catalog.create_namespace_if_not_exists(schema)
+    step.update("creating the Bronze tables")
+    ensure_bronze_tables(catalog)
+
+
+def ensure_ops(step: Step) -> None:
+    """The tables of ``lake.ops``, made through Trino."""
+    from tieout.controls.ops import ensure_ops_tables
+
     step.update("creating the tables of lake.ops")
     ensure_ops_tables()
-    step.update("creating the Bronze tables")
-    ensure_bronze_tables(iceberg_catalog())

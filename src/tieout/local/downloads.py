@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tieout.local import layout
 from tieout.errors import StackError
+from tieout.local import layout
 from tieout.local.progress import Step
 
 TRINO_VERSION = "476"

@@ -25,7 +25,9 @@ def verify_infrastructure() -> None:
         try:
             check()
         except Exception as error:  # whatever a client raises, the run cannot go on
-            problems.append(f"{name}: {str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}")
+            problems.append(
+                f"{name}: {str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}"
+            )
     if problems:
         raise StackError(f"not ready: {'; '.join(problems)}. `tieout status` shows each part, `tieout up` starts it")
 

@@ -13,7 +13,11 @@ from tieout.local.supervise import TAG
 
 
 def find() -> list[psutil.Process]:
-    home, mine, found = str(layout.home()), {psutil.Process().pid, *(p.pid for p in psutil.Process().parents())}, []
+    home, mine, found = (
+        str(layout.home()),
+        {psutil.Process().pid, *(p.pid for p in psutil.Process().parents())},
+        [],
+    )
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.pid not in mine and process.environ().get(TAG) == home:

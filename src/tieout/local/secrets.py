@@ -4,6 +4,7 @@ import base64
 import os
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 
 from tieout.settings import get_settings
 
@@ -37,13 +38,13 @@ def ensure() -> None:
     get_settings.cache_clear()
 
 
-def write_private(path: os.PathLike[str], text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` in one step, readable by the owner only from its first byte on."""
-    partial = f"{os.fspath(path)}.partial"
+    partial = path.with_name(f"{path.name}.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         os.fchmod(file.fileno(), 0o600)
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(partial, path)
+    partial.replace(path)

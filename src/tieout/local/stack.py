@@ -1,10 +1,11 @@
 """Up and down: what is started, in which order, and what must hold before the next part may start.
 
-    postgres ─┬─ databases ─┬─ airflow database ── api server, scheduler, dag processor, triggerer
-              │             └─ app migrations
-    minio ────┴─ buckets ───── trino ── schemas, tables of lake.ops
+    postgres ── databases ─┬─ app migrations
+                           ├─ airflow's own tables ── api server, scheduler, dag processor, triggerer
+    minio ───── buckets ───┼─ lake: schemas, Bronze tables ─┐
+                           └─ trino ────────────────────────┴─ tables of lake.ops
 
-The three columns run side by side; each waits only for what it needs. Everything is safe to repeat, so a set-up
+The columns run side by side; each waits only for what it needs. Everything is safe to repeat, so a set-up
 that was cut off goes on where it stopped.
 """
 
@@ -14,12 +15,14 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
+from tieout.connections import WAREHOUSE
 from tieout.errors import StackError
 from tieout.local import (
     airflow,
@@ -38,6 +41,7 @@ from tieout.local.progress import Board, Step
 from tieout.settings import get_settings
 
 POLL_SECONDS = 0.3
+MAX_CRASHES = 2
 
 
 class _Abandoned(Exception):
@@ -77,7 +81,9 @@ def stack_environment() -> dict[str, str]:
     values = {}
     for name in names:
         value = getattr(settings, name)
-        values[f"TIEOUT_{name.upper()}"] = value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
+        values[f"TIEOUT_{name.upper()}"] = (
+            value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
+        )
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MINIO_"))}
     return {
         **inherited,
@@ -90,17 +96,18 @@ def stack_environment() -> dict[str, str]:
 
 
 class _Start:
-    """One run of ``up``: three threads, the events they wait for, and the lines they report on."""
+    """One run of ``up``: a thread for each column, the events they wait for, and the lines they report on."""
 
     def __init__(self, board: Board, environment: dict[str, str]):
         self.board, self.environment = board, environment
-        self.databases, self.buckets = threading.Event(), threading.Event()
+        self.databases, self.buckets, self.lake = threading.Event(), threading.Event(), threading.Event()
         self.abandon = threading.Event()
 
     def run(self) -> None:
         columns: dict[str, Callable[[Step], None]] = {
             "postgres": self._postgres,
             "minio": self._minio,
+            "lake": self._lake,
             "trino": self._trino,
             "airflow": self._airflow,
         }
@@ -118,7 +125,7 @@ class _Start:
 
     def _wait(self, futures: list[Future[None]]) -> None:
         try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            wait(futures, return_when=FIRST_EXCEPTION)
         finally:
             # Also on Ctrl-C: the threads must end before the pool can.
             self.abandon.set()
@@ -169,12 +176,20 @@ class _Start:
         self.buckets.set()
         step.finish(f"MinIO {version} on port {get_settings().minio_port}")
 
+    def _lake(self, step: Step) -> None:
+        self._after(step, self.databases, "Postgres")
+        self._after(step, self.buckets, "MinIO")
+        bootstrap.ensure_lake(step)
+        self.lake.set()
+        step.finish(f"Iceberg tables in {WAREHOUSE}")
+
     def _trino(self, step: Step) -> None:
         downloads.ensure_trino(step)
         self._after(step, self.databases, "Postgres")
         self._after(step, self.buckets, "MinIO")
         version = self._start(step, trino.NAME, trino.probe, seconds=240)
-        bootstrap.ensure_lake(step)
+        self._after(step, self.lake, "the lake's schemas")
+        bootstrap.ensure_ops(step)
         step.finish(f"Trino {version} on port {get_settings().trino_port}")
 
     def _airflow(self, step: Step) -> None:
@@ -194,6 +209,7 @@ class _Start:
         step.update("starting")
         deadline = time.monotonic() + seconds
         problem: Exception | None = None
+        pids: set[int] = set()
         while True:
             try:
                 return probe()
@@ -201,10 +217,14 @@ class _Start:
                 raise
             except Exception as error:  # not ready is all that it says
                 problem = error
+            known = supervise.processes()
             for name in names:
-                info = supervise.processes().get(name, {})
-                if info.get("statename") in ("FATAL", "EXITED", "STOPPED", None):
-                    raise StackError(f"{name} does not stay up: {_last_line(name)}. See {layout.log_file(name)}")
+                info = known.get(name, {})
+                pids.add(info.get("pid", 0))
+                # The supervisor starts what has crashed again and again: too many lives say that none will last.
+                if info.get("statename") in ("FATAL", "STOPPED", None) or len(pids - {0}) > len(names) + MAX_CRASHES:
+                    supervise.stop_program(name)
+                    raise StackError(f"{name} does not stay up: {_complaint(name)}. See {layout.log_file(name)}")
             if time.monotonic() > deadline:
                 raise StackError(
                     f"{names[0]} was not ready after {seconds:.0f} s ({problem}): see {layout.log_file(names[0])}, "
@@ -239,12 +259,15 @@ def _fingerprint(config: str, environment: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps([config, own]).encode()).hexdigest()
 
 
-def _last_line(program: str) -> str:
+def _complaint(program: str) -> str:
+    """The last line of a program's log that sounds like a reason."""
     try:
-        lines = layout.log_file(program).read_text(errors="replace").strip().splitlines()
+        lines = layout.log_file(program).read_text(errors="replace").splitlines()[-200:]
     except OSError:
         lines = []
-    return lines[-1].strip() if lines else "it left no log"
+    lines = [line.strip() for line in lines if any(character.isalnum() for character in line)]
+    loud = [line for line in lines if re.search(r"error|exception|invalid|fatal|denied|unable", line, re.IGNORECASE)]
+    return (loud or lines or ["it left no log"])[-1]
 
 
 def _first_line(error: BaseException) -> str:

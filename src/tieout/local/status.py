@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -72,7 +73,13 @@ def collect() -> list[ServiceStatus]:
         host, port = ports.get(name, (settings.airflow_host, None))
         rows.append(
             ServiceStatus(
-                name, _state(info.get("statename"), version), host, port, version, pid, memory_mib(pid) if pid else None
+                name,
+                _state(info.get("statename"), version),
+                host,
+                port,
+                version,
+                pid,
+                memory_mib(pid) if pid else None,
             )
         )
     return rows
@@ -114,3 +121,31 @@ def _state(supervisor_state: str | None, version: str | None) -> str:
     if supervisor_state == "FATAL":
         return "failed"
     return "stopped"
+
+
+def render_json(rows: list[ServiceStatus]) -> str:
+    return json.dumps([row.as_dict() for row in rows], indent=2)
+
+
+def render_table(rows: list[ServiceStatus]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    colours = {"running": "green", "starting": "yellow", "failed": "red", "stopped": "dim"}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, justify in (("service", "left"), ("state", "left"), ("address", "left"), ("version", "left")):
+        table.add_column(name, justify=justify)
+    for name in ("pid", "memory MiB"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            row.name,
+            f"[{colours[row.state]}]{row.state}[/]",
+            f"{row.host}:{row.port}" if row.port else "",
+            row.version or "",
+            str(row.pid or ""),
+            str(row.memory_mib or ""),
+        )
+    total = sum(row.memory_mib or 0 for row in rows)
+    table.add_row("[bold]all[/]", "", "", "", "", f"[bold]{total}[/]" if total else "")
+    Console().print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import shlex
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
-from tieout.local import layout
 from tieout.errors import StackError
+from tieout.local import layout
 from tieout.local.secrets import write_private
 
 STOP_SECONDS = 40
@@ -41,8 +42,7 @@ def config_text(programs: Sequence[Program]) -> str:
         "[supervisord]\n"
         f"logfile={_escape(layout.log_file('supervisord'))}\nlogfile_maxbytes=5MB\nlogfile_backups=1\n"
         f"pidfile={_escape(layout.home('supervisord.pid'))}\nminfds=4096\n",
-        "[rpcinterface:supervisor]\n"
-        "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n",
+        "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n",
     ]
     for program in programs:
         sections.append(
@@ -127,6 +127,12 @@ def start_program(name: str) -> None:
             raise StackError(f"{name} did not start: {fault.faultString}. See {layout.log_file(name)}") from fault
 
 
+def stop_program(name: str) -> None:
+    """Stop one program, if it runs or is about to."""
+    with contextlib.suppress(Fault):
+        client().stopProcess(name)
+
+
 def shut_down(names: Sequence[str]) -> None:
     """Stop ``names`` at once, then the supervisor with the rest, and wait until it is gone."""
     import psutil
@@ -135,10 +141,8 @@ def shut_down(names: Sequence[str]) -> None:
     try:
         supervisor = psutil.Process(server.getPID())
         for name in names:
-            try:
+            with contextlib.suppress(Fault):  # not running
                 server.stopProcess(name, False)
-            except Fault:
-                continue  # not running
         server.shutdown()
     except (OSError, http.client.HTTPException, psutil.NoSuchProcess):
         return

@@ -14,7 +14,6 @@ def environment() -> dict[str, str]:
     return {
         "TIEOUT_TRINO_CONFIG": str(layout.project("trino")),
         "TIEOUT_TRINO_SERVER": str(downloads.trino_home()),
-        "TIEOUT_TRINO_DATA": str(layout.home("trino")),
         "TIEOUT_TRINO_BIND": get_settings().trino_host,
     }
 

@@ -1,0 +1,144 @@
+"""Every verb that a person types. Each is a thin call; what it calls is imported when it is called, so that
+``tieout --help`` and tab completion answer at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from tieout.errors import TieoutError
+
+app = typer.Typer(
+    help="Tieout: a finance lakehouse whose every number ties out to its source, to the cent.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """A named failure is its message, on one line of stderr, and exit code 1: no traceback."""
+    try:
+        yield
+    except TieoutError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def up() -> None:
+    """Start the local stack, or what of it does not run; set it up first if need be."""
+    with _clear_errors():
+        from tieout.local.progress import Board
+        from tieout.local.stack import up as bring_up
+
+        with Board() as board:
+            bring_up(board)
+
+
+@app.command()
+def down() -> None:
+    """Stop everything that belongs to the local stack. Its data stays."""
+    with _clear_errors():
+        from tieout.local.stack import down as bring_down
+
+        typer.echo(f"stopped {bring_down()} processes")
+
+
+@app.command()
+def status(json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
+    """Show each service: state, address, version, process, memory. Exit code 1 unless all run."""
+    with _clear_errors():
+        from tieout.local.status import collect, render_json, render_table
+
+        rows = collect()
+        if json:
+            typer.echo(render_json(rows))
+        else:
+            render_table(rows)
+        if any(row.state != "running" for row in rows):
+            raise typer.Exit(1)
+
+
+@app.command()
+def logs(
+    service: Annotated[str | None, typer.Argument(help="One service; without it, all.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines are written.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Last lines to begin with.")] = 50,
+) -> None:
+    """Print the last lines of the services' logs."""
+    with _clear_errors():
+        from tieout.local.logs import show
+
+        show(service, follow, lines)
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help='As in: tieout sql "select * from lake.gold.fact_payments"')],
+    format: Annotated[str, typer.Option(help="table, csv or json. Decimals are printed exactly in each.")] = "table",
+    user: Annotated[str | None, typer.Option(help="Trino user; without it, the one that may write.")] = None,
+) -> None:
+    """Run one SQL statement on Trino and print its rows."""
+    with _clear_errors():
+        from tieout.local.sql import run
+
+        run(statement, format, user)
+
+
+@app.command()
+def generate(
+    scale: Annotated[float, typer.Option(min=0.0001, help="1 is a mid-size company's history.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same company.")] = 42,
+    advance: Annotated[int, typer.Option(min=0, help="Live N more days instead of starting anew.")] = 0,
+) -> None:
+    """Fill the app database, and landing, with a company's life."""
+    with _clear_errors():
+        from tieout import generate as generator
+
+        if advance:
+            generator.advance(advance)
+        else:
+            generator.generate(scale, seed)
+
+
+@app.command()
+def run(
+    date: Annotated[str, typer.Option(help="The batch, YYYY-MM-DD: the day whose data interval is run.")],
+) -> None:
+    """Run tieout_daily for one date through Airflow, and follow it to its end."""
+    _deliver(lambda: _function("tieout.orchestration.run", "run_date")(date))
+
+
+@app.command("tie-out")
+def tie_out(
+    date: Annotated[str, typer.Option(help="The batch to compare again, YYYY-MM-DD.")],
+) -> None:
+    """Compare source, Bronze, Silver and Gold for one date, and say what differs."""
+    with _clear_errors():
+        from tieout.batch import Batch
+        from tieout.controls.tie_out import tie_out as compare
+
+        compare(Batch.of(date, "cli"))
+
+
+@app.command()
+def demo() -> None:
+    """Set everything up, live through three days of a company, and show what came out."""
+    _deliver(lambda: _function("tieout.orchestration.demo", "demo")())
+
+
+def _function(module: str, name: str) -> Callable[..., Any]:
+    import importlib
+
+    return getattr(importlib.import_module(module), name)
+
+
+def _deliver(call: Callable[[], Any]) -> None:
+    with _clear_errors():
+        sys.exit(call() or 0)
