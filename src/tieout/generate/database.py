@@ -1,0 +1,96 @@
+"""Generated rows into the app database: COPY for what is new, set-based updates and deletes for what changed."""
+
+from __future__ import annotations
+
+import io
+import queue
+import threading
+from collections.abc import Sequence
+
+import psycopg
+import pyarrow as pa
+import pyarrow.csv
+from psycopg import sql
+
+# Tables waiting for the database; more than a few would only hold memory.
+_WAITING = 4
+_WRITE = pa.csv.WriteOptions(include_header=False, quoting_style="needed")
+
+
+def copy(conn: psycopg.Connection, table: sql.Composable, rows: pa.Table) -> None:
+    """Append ``rows``, whose columns are named as the table's, to ``table``."""
+    statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
+        table, sql.SQL(", ").join(map(sql.Identifier, rows.column_names))
+    )
+    text = io.BytesIO()
+    pa.csv.write_csv(rows, text, _WRITE)
+    with conn.cursor().copy(statement) as out:
+        out.write(text.getbuffer())
+
+
+def update(conn: psycopg.Connection, table: str, rows: pa.Table) -> None:
+    """Write all columns of ``rows`` over those of the rows with the same id."""
+    staged, target = sql.Identifier(f"new_{table}"), sql.Identifier("public", table)
+    columns = [name for name in rows.column_names if name not in ("id", "created_at")]
+    conn.execute(sql.SQL("create temporary table {} (like {}) on commit drop").format(staged, target))
+    copy(conn, staged, rows)
+    conn.execute(
+        sql.SQL("update {} as old set {} from {} as new where old.id = new.id").format(
+            target,
+            sql.SQL(", ").join(sql.SQL("{0} = new.{0}").format(sql.Identifier(name)) for name in columns),
+            staged,
+        )
+    )
+    conn.execute(sql.SQL("drop table {}").format(staged))
+
+
+def delete(conn: psycopg.Connection, table: str, ids: Sequence[str]) -> None:
+    conn.execute(
+        sql.SQL("delete from {} where id = any(%s::uuid[])").format(sql.Identifier("public", table)),
+        (list(ids),),
+    )
+
+
+def keep_timestamps(conn: psycopg.Connection) -> None:
+    """Until the transaction ends, created_at and updated_at are kept as written: see migration 0001."""
+    conn.execute("set local tieout.clock = 'supplied'")
+
+
+class Loader:
+    """COPY in a thread of its own, in the order given, so that making rows and storing them overlap.
+
+    The connection belongs to the loader until it is left. An error in the thread is raised at the next call.
+    """
+
+    def __init__(self, conn: psycopg.Connection) -> None:
+        self._conn = conn
+        self._waiting: queue.Queue[tuple[str, pa.Table] | None] = queue.Queue(_WAITING)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="generate-copy", daemon=True)
+
+    def __enter__(self) -> Loader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._waiting.put(None)
+        self._thread.join()
+        if kind is None:
+            self._raise()
+
+    def add(self, table: str, rows: pa.Table) -> None:
+        self._raise()
+        self._waiting.put((table, rows))
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            # After an error the queue is only emptied, so that add() never waits for ever.
+            if self._error is None:
+                try:
+                    copy(self._conn, sql.Identifier("public", item[0]), item[1])
+                except BaseException as error:
+                    self._error = error

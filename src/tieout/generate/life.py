@@ -1,0 +1,132 @@
+"""The company's life in chapters: the standing data, then block by block its documents, then its cash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tieout.generate import bank, cards, ledger, netsuite, payouts, stripe
+from tieout.generate.documents import documents
+from tieout.generate.fx import fx_rows
+from tieout.generate.moments import DAY, month_of
+from tieout.generate.organizations import Organizations, organizations
+from tieout.generate.parties import Parties, parties
+from tieout.generate.plan import LIFE_MONTHS, Block, Plan
+from tieout.generate.rows import Rows
+from tieout.generate.settlements import credit_notes, settle
+from tieout.generate.truth import Labelled
+
+# Parents before children: the order in which rows can be inserted, and backwards the one in which they can go.
+TABLES = (
+    "organizations",
+    "gl_accounts",
+    "bank_accounts",
+    "fx_rates",
+    "customers",
+    "suppliers",
+    "ar_invoices",
+    "ap_bills",
+    "payments",
+    "payment_allocations",
+    "credit_notes",
+    "bank_transactions",
+    "gl_entries",
+)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Rows that belong together (every journal and every foreign key inside is whole), and what was injected."""
+
+    rows: list[Rows]
+    labelled: Labelled | None = None
+
+
+@dataclass(frozen=True)
+class Life:
+    """The life of ``plan`` seen from the moment ``until``, back to what can still change after ``since``.
+
+    Without ``since`` it is seen back to its start.
+    """
+
+    plan: Plan
+    until: int
+    since: int | None = None
+    _first_month: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        start = month_of(self.plan.start)
+        first = start if self.since is None else max(start, month_of(self.since // DAY) - LIFE_MONTHS)
+        object.__setattr__(self, "_first_month", first)
+
+    @cached_property
+    def organizations(self) -> Organizations:
+        return organizations(self.plan)
+
+    @cached_property
+    def customers(self) -> Parties:
+        return parties(self.plan, "ar", self.until)
+
+    @cached_property
+    def suppliers(self) -> Parties:
+        return parties(self.plan, "ap", self.until)
+
+    def chapters(self) -> Iterator[Chapter]:
+        """Each table's rows in an order that its foreign keys allow."""
+        plan, own = self.plan, self.organizations
+        now = month_of(self.plan.start if self.since is None else self.since // DAY)
+        yield Chapter(
+            [
+                *own.tables,
+                fx_rows(plan, own, now, self.until),
+                self.customers.rows(own),
+                self.suppliers.rows(own),
+                *netsuite.lists(plan, self.customers, self.until),
+            ]
+        )
+        balance = payouts.Balance(plan, self._first_month, (self.until - 1) // DAY)
+        for block in plan.blocks(self._first_month, self.until):
+            yield self._documents(block, balance)
+        paid_out = balance.payouts()
+        yield Chapter(
+            [
+                *bank.transfers(plan, own, now, self.until),
+                *bank.payout_transactions(plan, own, paid_out),
+                *stripe.payout_rows(own, paid_out),
+            ]
+        )
+
+    def _documents(self, block: Block, balance: payouts.Balance) -> Chapter:
+        plan, own = self.plan, self.organizations
+        who = self.customers if block.side == "ar" else self.suppliers
+        docs = documents(plan, who, block)
+        notes = credit_notes(plan, docs)
+        paid, allocated = settle(plan, docs, notes, who)
+        carded = cards.cards(plan, docs, paid)
+        events = [
+            *ledger.document_events(docs),
+            *ledger.credit_events(docs, notes),
+            *ledger.payment_events(docs, paid, cards.fees(paid, carded)),
+        ]
+        rows = [
+            docs.rows(own, who),
+            paid.rows(own, who, docs),
+            allocated.rows(own, docs, paid),
+            notes.rows(own, docs),
+            *bank.payment_transactions(own, who, docs, paid),
+            *(ledger.journals(plan, own, event) for event in events),
+        ]
+        if block.side == "ap":
+            return Chapter(rows)
+        balance.add(carded)
+        receipts = netsuite.card_receipts(docs, paid, carded)
+        rows += [
+            stripe.charge_rows(own, who, docs, paid, carded),
+            *stripe.balance_rows(carded),
+            stripe.refund_rows(own, paid, carded),
+            *receipts.rows(plan),
+            *netsuite.card_refunds(docs, paid, carded).rows(plan),
+            *netsuite.bank_receipts(docs, paid).rows(plan),
+        ]
+        return Chapter(rows, Labelled.of(own, paid, carded, receipts))

@@ -1,0 +1,102 @@
+"""What was injected, written down beside the data for tests: never read by the pipeline.
+
+``<home>/truth/<day>/``, where day is the last one that was lived:
+  faults.jsonl     a line a faulty charge: its label, both sides' ids, what was off
+  deletes.jsonl    a line a hard-deleted row: table, id, moment
+  late_rows.jsonl  a line a row committed late: table, id, its updated_at, when it was committed
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tieout.generate import faults
+from tieout.generate.cards import Cards
+from tieout.generate.netsuite import DUPLICATE, Entries, transaction_ids
+from tieout.generate.organizations import Organizations
+from tieout.generate.settlements import Payments
+from tieout.generate.world import CODES, DIGITS
+
+FAULTS, DELETES, LATE_ROWS = "faults", "deletes", "late_rows"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The faulty card payments of a block, as lines of faults.jsonl, with the moment each charge was made."""
+
+    charged: np.ndarray
+    lines: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, own: Organizations, payments: Payments, cards: Cards, receipts: Entries) -> Labelled:
+        faulty = np.flatnonzero(cards.fault != faults.NONE)
+        internal = transaction_ids(payments, cards.payment[faulty])
+        entered = dict(zip(receipts.id.tolist(), range(len(receipts.id)), strict=True))
+        lines = []
+        for card, transaction in zip(faulty.tolist(), internal.tolist(), strict=True):
+            label = cards.fault[card]
+            receipt = entered.get(transaction)
+            transactions = [] if receipt is None else [transaction]
+            if label == faults.DUPLICATE_IN_ERP:
+                transactions.append(transaction + DUPLICATE)
+            lines.append(
+                {
+                    "label": faults.LABELS[label],
+                    "charge_id": cards.id[card].as_py(),
+                    "payment_id": payments.id[int(cards.payment[card])].as_py(),
+                    "org_id": own.id[int(cards.org[card])].as_py(),
+                    "transaction_ids": transactions,
+                    "stripe_currency": CODES[cards.currency[card]],
+                    "stripe_amount": _decimal(cards.amount[card], cards.currency[card]),
+                    "netsuite_currency": None if receipt is None else CODES[receipts.currency[receipt]],
+                    "netsuite_amount": None
+                    if receipt is None
+                    else _decimal(receipts.amount[receipt], receipts.currency[receipt]),
+                    "charged_at": moment(cards.charged[card]),
+                    "posted_at": None if receipt is None else moment(cards.posted[card]),
+                }
+            )
+        return cls(cards.charged[faulty], lines)
+
+    def between(self, since: int, until: int) -> list[dict[str, Any]]:
+        """The lines of charges made in [since, until)."""
+        return [self.lines[at] for at in np.flatnonzero((self.charged >= since) & (self.charged < until))]
+
+
+def write_truth(home: Path, day: date, lines: Mapping[str, Iterable[Mapping[str, Any]]]) -> Path:
+    """Write one day's files; what was there for the day is replaced. Returns the folder."""
+    folder = home / "truth" / day.isoformat()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (FAULTS, DELETES, LATE_ROWS):
+        text = "".join(json.dumps(line) + "\n" for line in lines.get(name, ()))
+        (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    return folder
+
+
+def read_truth(home: Path, name: str) -> list[dict[str, Any]]:
+    """All lines of one kind of file, oldest day first."""
+    files = sorted((home / "truth").glob(f"*/{name}.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def forget_truth(home: Path) -> None:
+    shutil.rmtree(home / "truth", ignore_errors=True)
+
+
+def moment(microseconds: int) -> str:
+    """ISO 8601 in UTC."""
+    return (_EPOCH + timedelta(microseconds=int(microseconds))).isoformat()
+
+
+def _decimal(minor: int, currency: int) -> str:
+    return str(Decimal(int(minor)).scaleb(-int(DIGITS[currency])))
