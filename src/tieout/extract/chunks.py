@@ -29,7 +29,8 @@ class Found:
 
     columns: described columns by name, as text or an Arrow type; a column that was not delivered is left out.
     lines: int64, from 1. rest: JSON text of what is not described. raw: the text of a row, by its position.
-    faults: what the reader found wrong with rows; rejected: lines that hold no row at all.
+    faults: what the reader found wrong with rows, known: rows of each column among them; rejected: lines that hold no
+    row at all. others: names of columns that are not described.
     """
 
     columns: dict[str, pa.Array]
@@ -39,6 +40,7 @@ class Found:
     faults: list[Fault] = field(default_factory=list)
     known: dict[str, frozenset[int]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
+    others: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Chunk:
 
     rows: pa.RecordBatch
     rejected: list[Rejected]
+    others: frozenset[str] = frozenset()
 
     @property
     def seen(self) -> int:
@@ -71,7 +74,7 @@ def finish(table: TableSpec, found: Found, currencies: Currencies) -> Chunk:
     if faults:
         rows, more = _take_out(rows, found, faults)
         rejected = sorted(rejected + more, key=lambda r: r.line)
-    return Chunk(rows, rejected)
+    return Chunk(rows, rejected, found.others)
 
 
 def _take_out(rows: pa.RecordBatch, found: Found, faults: list[Fault]) -> tuple[pa.RecordBatch, list[Rejected]]:

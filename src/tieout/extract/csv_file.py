@@ -247,4 +247,4 @@ def _found(
             members = {name: value for name, value in zip(others, values, strict=True) if value is not None}
             rest[row] = canonical(members) if members else None
     named = {name: values for name, values in columns.items() if name in described}
-    return Found(named, lines, pa.array(rest, pa.string()), raw, rejected=rejected)
+    return Found(named, lines, pa.array(rest, pa.string()), raw, rejected=rejected, others=frozenset(others))

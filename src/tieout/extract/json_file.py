@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from decimal import Decimal
 from typing import Any, BinaryIO
 
@@ -81,14 +81,14 @@ def read_json_document(table: TableSpec, stream: BinaryIO) -> Iterator[Found]:
 
 
 def is_document(head: bytes) -> bool:
-    """Whether the start of a JSON file is that of a whole document rather than of JSON lines."""
-    line = head.removeprefix(_BOM).lstrip().split(b"\n", 1)[0]
+    """Whether the first line of a JSON file starts a whole document rather than being the first of JSON lines."""
+    line = head.removeprefix(_BOM).lstrip().split(b"\n", 1)[0].rstrip()
     if line.startswith(b"["):
         return True
     try:
         first = parse(line.decode())
     except (InvalidJson, UnicodeDecodeError):
-        return line.rstrip() == b"{" or line.lstrip(b"{ ").startswith(b'"object": "list"')
+        return line.endswith((b"{", b"[", b","))
     return isinstance(first, dict) and first.get("object") == "list" and "data" in first
 
 
@@ -145,19 +145,31 @@ def _found(
         faults += wrong
         known[column.name] = frozenset(fault.row for fault in wrong)
     described = columns.keys()
-    rest = [_rest(members, described) for members in objects]
+    others: set[str] = set()
+    rest = [_rest(members, described, others) for members in objects]
 
     def raw(row: int) -> str:
         text = texts[row]
         return shown(text) if isinstance(text, bytes) else text
 
-    return Found(columns, pa.array(lines, pa.int64()), pa.array(rest, pa.string()), raw, faults, known, rejected)
+    return Found(
+        columns,
+        pa.array(lines, pa.int64()),
+        pa.array(rest, pa.string()),
+        raw,
+        faults,
+        known,
+        rejected,
+        frozenset(others),
+    )
 
 
-def _rest(members: dict[str, Any], described: Any) -> str | None:
+def _rest(members: dict[str, Any], described: Set[str], others: set[str]) -> str | None:
+    """The members that are not described, as JSON; their names are added to others."""
     if members.keys() <= described:
         return None
     rest = {name: value for name, value in members.items() if name not in described and value is not None}
+    others.update(rest)
     return canonical(rest) if rest else None
 
 

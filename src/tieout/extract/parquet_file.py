@@ -101,13 +101,24 @@ def _found(table: TableSpec, rows: pa.RecordBatch, first: int) -> Found:
     others = [name for name in rows.schema.names if name not in described]
     rest: list[str | None] = [None] * rows.num_rows
     if others:
-        rest = [_rest(row) for row in rows.select(others).to_pylist(maps_as_pydicts="strict")]
+        rest = [_rest(row) for row in _as_python(rows.select(others))]
     lines = pa.array(range(first, first + rows.num_rows), pa.int64())
 
     def raw(row: int) -> str:
-        return canonical(rows.slice(row, 1).to_pylist(maps_as_pydicts="strict")[0])
+        return canonical(_as_python(rows.slice(row, 1))[0])
 
-    return Found(columns, lines, pa.array(rest, pa.string()), raw)
+    return Found(columns, lines, pa.array(rest, pa.string()), raw, others=frozenset(others))
+
+
+def _as_python(rows: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The rows as Python values; times as text, because Parquet holds some that Python cannot."""
+    columns = [
+        column.cast(pa.string())
+        if pa.types.is_temporal(column.type) and not pa.types.is_duration(column.type)
+        else column
+        for column in rows.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=rows.schema.names).to_pylist(maps_as_pydicts="strict")
 
 
 def _rest(row: dict[str, Any]) -> str | None:

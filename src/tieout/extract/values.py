@@ -353,7 +353,12 @@ def _cast_exactly(values: pa.Array, target: pa.DataType) -> pa.Array:
 
 def _as_text(values: pa.Array) -> pa.Array:
     if pa.types.is_decimal(values.type):  # Arrow's own text may have an exponent
-        return pa.array([None if value is None else format(value, "f") for value in values.to_pylist()], pa.string())
+        return pa.array([None if value is None else _plain_decimal(value) for value in values.to_pylist()], pa.string())
     if pa.types.is_timestamp(values.type) and values.type.tz:
         values = values.cast(pa.timestamp(values.type.unit))
     return values.cast(pa.string())
+
+
+def _plain_decimal(value: Decimal) -> str:
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
