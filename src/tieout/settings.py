@@ -66,18 +66,16 @@ class Settings(BaseSettings):
         description="Hours between billing and ERP dates from which a match counts as a timing difference.",
     )
 
-    postgres_password: SecretStr = Field(SecretStr(""), description="Password of the Postgres user. Generated.")
-    minio_root_user: SecretStr = Field(SecretStr(""), description="Administrator of the S3 store. Generated.")
-    minio_root_password: SecretStr = Field(SecretStr(""), description="Its password. Generated.")
+    postgres_password: SecretStr = Field(SecretStr(""), description="Password of the Postgres user.")
+    minio_root_user: SecretStr = Field(SecretStr(""), description="Administrator of the S3 store.")
+    minio_root_password: SecretStr = Field(SecretStr(""), description="Password of that administrator.")
     lake_access_key: SecretStr = Field(
-        SecretStr(""), description="S3 key that may use the buckets lake and landing only. Generated."
+        SecretStr(""), description="S3 key that may use the buckets lake and landing only."
     )
-    lake_secret_key: SecretStr = Field(SecretStr(""), description="Its secret. Generated.")
-    airflow_admin_password: SecretStr = Field(SecretStr(""), description="Password of Airflow's admin. Generated.")
-    airflow_jwt_secret: SecretStr = Field(SecretStr(""), description="Key that signs Airflow's tokens. Generated.")
-    airflow_fernet_key: SecretStr = Field(
-        SecretStr(""), description="Key that encrypts Airflow's connections. Generated."
-    )
+    lake_secret_key: SecretStr = Field(SecretStr(""), description="Secret of that key.")
+    airflow_admin_password: SecretStr = Field(SecretStr(""), description="Password of Airflow's admin.")
+    airflow_jwt_secret: SecretStr = Field(SecretStr(""), description="Key that signs Airflow's tokens.")
+    airflow_fernet_key: SecretStr = Field(SecretStr(""), description="Key that encrypts Airflow's connections.")
 
     @property
     def project_root(self) -> Path:

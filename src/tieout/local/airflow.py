@@ -35,6 +35,7 @@ def environment() -> dict[str, str]:
             # At the default of 32 the executor's workers alone take 6 GiB.
             "parallelism": settings.airflow_parallelism,
             "dags_folder": layout.project("airflow", "dags"),
+            "plugins_folder": layout.project("airflow", "plugins"),
             "load_examples": False,
             "dags_are_paused_at_creation": False,
             "fernet_key": settings.reveal("airflow_fernet_key"),
@@ -56,7 +57,13 @@ def environment() -> dict[str, str]:
         },
         "api_auth": {"jwt_secret": settings.reveal("airflow_jwt_secret")},
         "logging": {"base_log_folder": layout.home("logs", "airflow"), "colored_console_log": False},
-        "scheduler": {"enable_health_check": False},
+        "scheduler": {
+            "enable_health_check": False,
+            # How long the scheduler sleeps when a look found nothing to do; each hop from task to task waits for it.
+            "scheduler_idle_sleep_time": 0.2,
+            # At the default of 16 the tasks of dbt's models would become due in several rounds.
+            "max_tis_per_query": 128,
+        },
         "dag_processor": {"parsing_processes": 1, "refresh_interval": 30, "min_file_process_interval": 30},
     }
     variables = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import socket
 import sys
@@ -53,6 +54,9 @@ def check_python(found: tuple[int, ...] = tuple(sys.version_info[:3])) -> None:
 
 def check_home() -> None:
     home = layout.home()
+    if re.search(r"\s[;#]", f"{home}{layout.cache()}{sys.prefix}"):
+        # The supervisor's configuration has no way to write such a path.
+        raise StackError(f"a folder on the way to {home} has a space before a ; or a #: rename it")
     try:
         home.mkdir(parents=True, exist_ok=True)
         probe = home / ".writable"

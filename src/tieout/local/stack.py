@@ -38,6 +38,7 @@ from tieout.local import (
     trino,
 )
 from tieout.local.progress import Board, Step
+from tieout.orchestration.manifest import build_manifest
 from tieout.settings import get_settings
 
 POLL_SECONDS = 0.3
@@ -195,6 +196,8 @@ class _Start:
     def _airflow(self, step: Step) -> None:
         self._after(step, self.databases, "Postgres")
         airflow.ensure_database(step, self.environment)
+        step.update("reading the dbt project")
+        build_manifest()
         for name in airflow.NAMES:
             supervise.start_program(name)
         version = self._until(step, airflow.NAMES, airflow.probe, seconds=240)

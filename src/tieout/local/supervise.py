@@ -60,8 +60,7 @@ def config_text(programs: Sequence[Program]) -> str:
 
 
 def _escape(value: object) -> str:
-    # The file goes through %-expansion, and a semicolon after a space starts a comment.
-    return str(value).replace("%", "%%").replace(" ;", " \\;")
+    return str(value).replace("%", "%%")  # the file goes through %-expansion
 
 
 def start(config: str, environment: Mapping[str, str]) -> None:

@@ -1,0 +1,55 @@
+"""The stack that integration and end-to-end tests run on: the same code as ``tieout up``, on ports and in a folder of
+its own, so that a running demo is neither used nor disturbed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PORT_OFFSET = 1000
+PORTS = ("postgres_port", "minio_port", "minio_console_port", "trino_port", "airflow_port")
+
+
+def _point_to_test_stack() -> None:
+    from tieout.settings import PROJECT_ROOT, Settings
+
+    for name in [name for name in os.environ if name.startswith("TIEOUT_") and not name.startswith("TIEOUT_TEST_")]:
+        # A developer's own settings must not decide what is tested. The cache holds servers only.
+        if name != "TIEOUT_CACHE":
+            del os.environ[name]
+    os.environ["TIEOUT_HOME"] = str(PROJECT_ROOT / ".tieout-test")
+    for name in PORTS:
+        os.environ[f"TIEOUT_{name.upper()}"] = str(Settings.model_fields[name].default + PORT_OFFSET)
+
+
+# Before any test module is imported: nothing that a test does by mistake may reach the demo's data.
+_point_to_test_stack()
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[None]:
+    """The test stack, up and bootstrapped. TIEOUT_TEST_KEEP=1 leaves it running and takes it up again next time."""
+    from tieout.local.progress import Board
+    from tieout.local.stack import down, up
+    from tieout.settings import get_settings
+
+    keep = os.environ.get("TIEOUT_TEST_KEEP") == "1"
+    get_settings.cache_clear()
+    if not keep:
+        down()
+        _remove(get_settings().home)
+    with Board() as board:
+        up(board)
+    get_settings.cache_clear()
+    yield
+    if not keep:
+        down()
+
+
+def _remove(home: Path) -> None:
+    if home.exists():
+        shutil.rmtree(home)
