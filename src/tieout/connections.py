@@ -7,6 +7,7 @@ command line import it on every start).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog
     from trino.dbapi import Connection as TrinoConnection
 
-CATALOG = (
-    "lake"  # Trino's catalog, and the catalog_name that both engines write into the Iceberg catalog tables
-)
+CATALOG = "lake"  # Trino's catalog, and the catalog_name that both engines write into the Iceberg catalog tables
 LAKE_BUCKET = "lake"
 LANDING_BUCKET = "landing"
 WAREHOUSE = f"s3://{LAKE_BUCKET}/warehouse"
@@ -110,8 +109,9 @@ def s3_filesystem() -> S3FileSystem:
     )
 
 
+@cache
 def iceberg_catalog() -> SqlCatalog:
-    """PyIceberg's side of the catalog that Trino's catalog ``lake`` reads and writes too."""
+    """PyIceberg's side of the catalog that Trino's catalog ``lake`` reads and writes too; one a process."""
     from pyiceberg.catalog.sql import SqlCatalog
 
     s = get_settings()

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from queue import Queue
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -38,6 +40,14 @@ TARGET_FILE_BYTES = 256 * 1024 * 1024
 COMMIT_ATTEMPTS = 4
 # Columns of few values keep their dictionary below this; the others give up soon, which saves time and memory.
 DICTIONARY_BYTES = 64 * 1024
+
+# What a commit's summary says of the batch it brought.
+_BATCH = "tieout.batch"
+_EXTRACTED_AT = "tieout.extracted-at"
+_NO_PROPERTIES: Mapping[str, str] = MappingProxyType({})
+
+# A batch that is new has nothing to replace; PyIceberg warns of that each time.
+warnings.filterwarnings("ignore", message="Delete operation did not match any records")
 
 
 @dataclass
@@ -172,12 +182,20 @@ class BatchWriter:
         payload = [field for field in described if field not in BATCH_FIELDS]
         self.schema = pa.schema([*payload, *carried, *BATCH_FIELDS])
         self._bronze: Table = connections.iceberg_catalog().load_table((NAMESPACE, table.identifier))
-        self.added_columns = add_columns(self._bronze, self.schema)
+        add_columns(self._bronze, self.schema)
         self._stream = ParquetStream(f"{self._bronze.location()}/data/_batch={batch}", self.schema)
 
     @property
     def written(self) -> Written:
         return self._stream.written
+
+    def last_extraction_before(self, day: date) -> datetime | None:
+        """When the newest batch before a day was read; None when there is none, or its commit has expired."""
+        commits = [snapshot.summary for snapshot in self._bronze.metadata.snapshots if snapshot.summary]
+        times = [
+            datetime.fromisoformat(commit[_EXTRACTED_AT]) for commit in commits if commit.get(_BATCH, "9") < str(day)
+        ]
+        return max(times, default=None)
 
     def __enter__(self) -> BatchWriter:
         return self
@@ -199,12 +217,16 @@ class BatchWriter:
         if kind is None:
             from pyiceberg.expressions import EqualTo
 
-            replace_files(self._bronze, EqualTo("_batch", str(self._batch)), self.written.files)
+            commit = {_BATCH: str(self._batch), _EXTRACTED_AT: self._extracted_at.isoformat()}
+            replace_files(self._bronze, EqualTo("_batch", str(self._batch)), self.written.files, commit)
 
 
-def replace_files(table: Table, replaced: BooleanExpression, files: Sequence[str]) -> None:
+def replace_files(
+    table: Table, replaced: BooleanExpression, files: Sequence[str], properties: Mapping[str, str] = _NO_PROPERTIES
+) -> None:
     """One atomic commit: the rows that `replaced` (an Iceberg expression) names go, the files come.
 
+    properties are kept in the commit's summary, which the table's `$snapshots` shows.
     Another writer's commit in between is met by trying again on the newer table, a bounded number of times.
     """
     from pyiceberg.exceptions import CommitFailedException
@@ -213,10 +235,12 @@ def replace_files(table: Table, replaced: BooleanExpression, files: Sequence[str
         try:
             with table.transaction() as transaction:
                 if table.current_snapshot() is not None:
-                    transaction.delete(replaced)
+                    transaction.delete(replaced, snapshot_properties=dict(properties))
                 if files:
                     # Names are fresh uuids: looking for them among all files of the table would cost time for nothing.
-                    transaction.add_files(list(files), check_duplicate_files=False)
+                    transaction.add_files(
+                        list(files), snapshot_properties=dict(properties), check_duplicate_files=False
+                    )
             return
         except CommitFailedException:
             if attempt == COMMIT_ATTEMPTS:

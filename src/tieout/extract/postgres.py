@@ -54,14 +54,6 @@ class Snapshot:
     taken_at: datetime
 
 
-@dataclass(frozen=True)
-class LakeState:
-    """What the lake held of a table before the run: its last earlier batch's time, and whether Silver is built."""
-
-    last_extracted_at: datetime | None
-    silver_exists: bool
-
-
 def extract_app_db(batch: Batch) -> list[ops.TableOutcome]:
     """Read every table of the app database into its Bronze batch; one outcome row a table is recorded.
 
@@ -69,12 +61,11 @@ def extract_app_db(batch: Batch) -> list[ops.TableOutcome]:
     other tables have been written.
     """
     source = load_source(SOURCE)
-    states = _lake_states(source.tables, batch)
     with exported_snapshot() as (connection, snapshot):
         found = read_source_tables(connection, source)
 
         def work(table: TableSpec) -> tuple[ops.TableOutcome, list[ops.ControlTotal], TieoutError | None]:
-            return _extract_table(table, found.get(table.name), batch, snapshot, states[table.name])
+            return _extract_table(table, found.get(table.name), batch, snapshot)
 
         # Large tables first would be better still, but their sizes are not known before they are read.
         with ThreadPoolExecutor(get_settings().extract_workers) as pool:
@@ -102,7 +93,7 @@ def exported_snapshot() -> Iterator[tuple[psycopg.Connection, Snapshot]]:
 
 
 def _extract_table(
-    table: TableSpec, found: SourceTable | None, batch: Batch, snapshot: Snapshot, state: LakeState
+    table: TableSpec, found: SourceTable | None, batch: Batch, snapshot: Snapshot
 ) -> tuple[ops.TableOutcome, list[ops.ControlTotal], TieoutError | None]:
     """Never raises a named failure: it is handed back, so that the other tables go on and its outcome is recorded."""
     started = time.monotonic()
@@ -110,16 +101,15 @@ def _extract_table(
     reason, totals, failure = None, [], None
     try:
         carried = check(table, found)
-        since = _window_start(table, batch, state)
         with BatchWriter(table, batch, snapshot.taken_at, carried_fields(carried)) as writer:
+            since = _window_start(table, batch, writer.last_extraction_before(batch.day))
             with _STREAM:
                 for rows_read in copy(_select(table, carried, since), _schema(table, carried), snapshot.name):
                     writer.write(rows_read)
                     rows += rows_read.num_rows
-            if state.silver_exists or state.last_extracted_at:
-                for keys in deleted_keys(table, batch, snapshot.name, state.silver_exists):
-                    writer.write(keys, op=DELETE)
-                    deleted += keys.num_rows
+            for keys in deleted_keys(table, batch, snapshot.name):
+                writer.write(keys, op=DELETE)
+                deleted += keys.num_rows
         size = writer.written.bytes
         with connections.app_db() as connection:
             connection.execute("begin isolation level repeatable read read only")
@@ -149,12 +139,11 @@ def _extract_table(
     return outcome, totals, failure
 
 
-def _window_start(table: TableSpec, batch: Batch, state: LakeState) -> datetime | None:
+def _window_start(table: TableSpec, batch: Batch, last_extraction: datetime | None) -> datetime | None:
     """From when on changed rows are read; None reads the table whole."""
-    if table.mode == "full" or state.last_extracted_at is None:
+    if table.mode == "full" or last_extraction is None:
         return None
-    overlap = timedelta(hours=get_settings().overlap_hours)
-    return min(batch.interval_start, state.last_extracted_at) - overlap
+    return min(batch.interval_start, last_extraction) - timedelta(hours=get_settings().overlap_hours)
 
 
 def _select(table: TableSpec, carried: tuple[ColumnSpec, ...], since: datetime | None) -> str:
@@ -171,21 +160,3 @@ def _expression(column: ColumnSpec) -> str:
 
 def _schema(table: TableSpec, carried: tuple[ColumnSpec, ...]) -> pa.Schema:
     return pa.schema([*source_schema(table), *carried_fields(carried)])
-
-
-def _lake_states(tables: tuple[TableSpec, ...], batch: Batch) -> dict[str, LakeState]:
-    """What the lake holds of each table, read in two queries from metadata alone."""
-    present = {
-        name
-        for (name,) in connections.query(
-            "select table_name from lake.information_schema.tables where table_schema = 'silver'"
-        )
-    }
-    latest = connections.query(
-        " union all ".join(
-            f"select '{table.name}', max(data._extracted_at.max) "
-            f"from lake.bronze.\"{table.identifier}$partitions\" where partition._batch < date '{batch}'"
-            for table in tables
-        )
-    )
-    return {name: LakeState(last, f"stg_{SOURCE}__{name}" in present) for name, last in latest}

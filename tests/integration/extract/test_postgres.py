@@ -6,19 +6,20 @@ Rows are written with plain SQL; what Bronze must hold is written down beside it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import psycopg
 import pytest
-
 from tests.lake import fresh_app_database, fresh_lake
+
 from tieout import connections
 from tieout.batch import Batch
+from tieout.bronze.schema import source_schema
 from tieout.errors import ExtractionError, SchemaError
 from tieout.extract import postgres
 from tieout.extract.copy import copy
-from tieout.bronze.schema import source_schema
 from tieout.sources import load_table
 
 pytestmark = pytest.mark.integration
@@ -119,16 +120,27 @@ def test_all_tables_are_of_one_snapshot(app: psycopg.Connection) -> None:
 
 
 def test_values_arrive_exactly(app: psycopg.Connection) -> None:
-    app.execute(
-        "insert into customers (id, org_id, customer_number, name, email, country, currency, payment_terms_days,"
-        " is_active) values (gen_random_uuid(), %s, '1', %s, '', 'US', 'USD', 0, false),"
-        " (gen_random_uuid(), %s, '2', 'Null', null, 'US', 'USD', 0, true)",
-        (ORG, 'Ütf "quoted", \n a line and a tab\t', ORG),
-    )
+    name = 'Ütf "quoted", \n a line and a tab\t'
+    add_customers(app, "C1")
+    app.execute("update customers set name = %s, is_active = false", (name,))
+    for number, total, memo in [("1", "0.0001", ""), ("2", "999999999999999.9999", None), ("3", "0.1000", "\\N")]:
+        app.execute(
+            "insert into ar_invoices (org_id, customer_id, invoice_number, status, is_disputed, currency,"
+            " subtotal_amount, tax_amount, total_amount, invoice_date, due_date, memo)"
+            " select org_id, id, %s, 'issued', false, 'USD', %s, 0, %s, '1999-12-31', '2000-01-30', %s from customers",
+            (number, total, total, memo),
+        )
     extract(DAY_1)
+    assert connections.query("select name, is_active, email from lake.bronze.app_db__customers") == [
+        (name, False, None)
+    ]
     assert connections.query(
-        "select name, email, is_active from lake.bronze.app_db__customers order by customer_number"
-    ) == [('Ütf "quoted", \n a line and a tab\t', "", False), ("Null", None, True)]
+        "select total_amount, memo, invoice_date from lake.bronze.app_db__ar_invoices order by invoice_number"
+    ) == [
+        (Decimal("0.0001"), "", date(1999, 12, 31)),
+        (Decimal("999999999999999.9999"), None, date(1999, 12, 31)),
+        (Decimal("0.1000"), "\\N", date(1999, 12, 31)),
+    ]
 
 
 def test_a_new_column_is_carried_and_reported(app: psycopg.Connection) -> None:
@@ -173,9 +185,9 @@ def test_a_read_that_ends_early_commits_nothing(app: psycopg.Connection, monkeyp
 
     def ends_early(*args: object) -> str:
         # Postgres fails on the last row, after it has handed over the rows before it.
-        return f"select * from ({select(*args)}) rows where customer_number <> '' or 1 / (select 0) > 0"
+        return f"select * from ({select(*args)}) rows where customer_number = 'C1' or 1 / (select 0) > 0"
 
-    app.execute("update customers set customer_number = '' where customer_number = 'C2'")
+    app.execute("update customers set is_active = true")
     monkeypatch.setattr(
         postgres, "_select", lambda table, *rest: (ends_early if table.name == "customers" else select)(table, *rest)
     )
