@@ -37,3 +37,11 @@ class DriftError(TieoutError):
 
 class PublishError(TieoutError):
     """Gold could not be published; readers still see what was published before."""
+
+
+class TransformationError(TieoutError):
+    """A dbt model or test failed. passing: only the connection was at fault, so that a retry may help."""
+
+    def __init__(self, message: str, passing: bool = False):
+        super().__init__(message)
+        self.passing = passing

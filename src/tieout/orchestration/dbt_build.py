@@ -1,0 +1,178 @@
+"""One `dbt build` in this process, with a record of each model that grows while it runs. Knows nothing of Airflow."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tieout.batch import Batch
+from tieout.errors import TransformationError
+from tieout.orchestration.manifest import (
+    Model,
+    build_manifest,
+    dbt_arguments,
+    load_models,
+    parsed_project,
+    set_dbt_environment,
+)
+
+_BUILT = frozenset({"success", "pass", "warn"})
+# What dbt-trino says when Trino could not be reached or went away; the same statement may succeed on the next try.
+_PASSING_TROUBLE = (
+    "connection refused",
+    "connection reset",
+    "connection aborted",
+    "max retries exceeded",
+    "remote end closed",
+    "timed out",
+    "service unavailable",
+    "server is shutting down",
+    "server_starting_up",
+    "no nodes available",
+)
+
+
+@dataclass
+class NodeRecord:
+    """What became of one model or test. status: dbt's own word; seconds: dbt's wall time; message: dbt's own."""
+
+    status: str
+    seconds: float
+    message: str
+
+
+@dataclass
+class ModelRecord:
+    """What became of one model. state: running, success, failed or skipped; a failed test fails its model."""
+
+    model: Model
+    waiting: set[str]
+    results: dict[str, NodeRecord] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        states = [result.status for result in self.results.values()]
+        if any(state not in _BUILT and state != "skipped" for state in states):
+            return "failed"
+        if self.waiting:
+            return "running"
+        own = self.results[self.model.unique_id].status
+        return "skipped" if own == "skipped" else "success"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "state": self.state,
+            "nodes": [[name, r.status, round(r.seconds, 3), r.message] for name, r in self.results.items()],
+        }
+
+
+class BuildProgress:
+    """The records of all models of one build, fed by dbt's events. Thread-safe: dbt reports from several threads."""
+
+    def __init__(self, models: Sequence[Model], tests: dict[str, list[str]]):
+        """tests: for each model's unique id the unique ids of the tests that decide about it."""
+        self._lock = threading.Lock()
+        self._records = {m.unique_id: ModelRecord(m, {m.unique_id, *tests.get(m.unique_id, ())}) for m in models}
+        self._owner = {node: model for model, record in self._records.items() for node in record.waiting}
+
+    def finished(self, unique_id: str, result: NodeRecord) -> bool:
+        """Note a node's end; a later note of the same node holds. Returns whether its model's state changed."""
+        owner = self._owner.get(unique_id)
+        if owner is None:
+            return False
+        with self._lock:
+            record = self._records[owner]
+            before = record.state
+            record.waiting.discard(unique_id)
+            record.results[unique_id] = result
+            return record.state != before
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """The records by unique id, of the models of which at least one node has ended."""
+        with self._lock:
+            return {unique_id: record.as_dict() for unique_id, record in self._records.items() if record.results}
+
+
+def dbt_build(
+    batch: Batch,
+    select: Sequence[str] = (),
+    changed: Callable[[dict[str, dict[str, Any]]], None] = lambda records: None,
+) -> dict[str, dict[str, Any]]:
+    """Build and test every model (or those that `select` names) as of the batch's day; returns the models' records.
+
+    changed: called from dbt's threads with all records whenever the state of one changed; it must be quick.
+    Raises TransformationError when a model or a test failed; its `passing` says whether a retry may help.
+    """
+    from dbt.cli.main import dbtRunner
+
+    build_manifest()
+    set_dbt_environment()
+    manifest = _load_manifest()
+    progress = BuildProgress(load_models(), _deciding_tests(manifest))
+
+    def listen(event: Any) -> None:
+        if event.info.name != "NodeFinished":
+            return
+        result = event.data.run_result
+        ended = NodeRecord(_word(result.status), result.execution_time, result.message)
+        if progress.finished(event.data.node_info.unique_id, ended):
+            changed(progress.as_dict())
+
+    arguments = ["build", *dbt_arguments(), "--vars", json.dumps({"as_of": str(batch)}), "--no-use-colors"]
+    # Unit tests prove the models' SQL once, in `make test`; they say nothing about the day's data.
+    arguments += ["--exclude-resource-type", "unit_test"]
+    if select:
+        arguments += ["--select", *select]
+    result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(arguments)
+    failures = [r for r in getattr(result.result, "results", []) if _word(r.status) not in {*_BUILT, "skipped"}]
+    if not result.success:
+        raise _error(failures, result.exception)
+    return progress.as_dict()
+
+
+def _load_manifest() -> Any:
+    from dbt.contracts.graph.manifest import Manifest
+
+    manifest = Manifest.from_msgpack(parsed_project().read_bytes())
+    manifest.build_flat_graph()
+    manifest.build_parent_and_child_maps()
+    return manifest
+
+
+def _deciding_tests(manifest: Any) -> dict[str, list[str]]:
+    """For each model the tests that decide about it: those written at it, or that read it last of all models."""
+    order = {model.unique_id: place for place, model in enumerate(load_models())}
+    tests: dict[str, list[str]] = {}
+    for node in manifest.nodes.values():
+        if node.resource_type != "test":
+            continue
+        read = [parent for parent in node.depends_on.nodes if parent in order]
+        owner = getattr(node, "attached_node", None)
+        if owner not in order:
+            owner = max(read, key=order.__getitem__, default=None)
+        if owner:
+            tests.setdefault(owner, []).append(node.unique_id)
+    return tests
+
+
+def _word(status: Any) -> str:
+    return str(getattr(status, "value", status))
+
+
+def _error(failures: Sequence[Any], exception: BaseException | None) -> TransformationError:
+    if not failures:
+        return TransformationError(f"dbt could not build: {exception}", passing=_is_passing(str(exception)))
+    lines = [f"{failure.node.name}: {' '.join((failure.message or '').split())}" for failure in failures]
+    passing = all(_is_passing(failure.message or "") for failure in failures)
+    remedy = "run the day again" if passing else "correct the data or the model, then run the day again"
+    return TransformationError(
+        f"dbt: {len(failures)} of the models and tests failed: {'; '.join(lines)}. Nothing was published: {remedy}",
+        passing=passing,
+    )
+
+
+def _is_passing(message: str) -> bool:
+    return any(word in message.lower() for word in _PASSING_TROUBLE)
