@@ -8,7 +8,7 @@
 {% macro get_incremental_difference_sql(arg_dict) %}
     {%- set key = arg_dict['unique_key'] -%}
     {%- set key = [key] if key is string else key -%}
-    {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+    {%- set columns = arg_dict['dest_columns'] -%}
     {%- set scope = arg_dict['incremental_predicates'] or [] -%}
     merge into {{ arg_dict['target_relation'] }} as held
     using (
@@ -35,11 +35,4 @@
     when matched then update set
         {{ set_columns(columns) }}
     when not matched then {{ insert_columns(columns) }}
-{% endmacro %}
-
-
-{# dbt-trino would first write the rows of a strategy it does not know into a table. One statement reads them here,
-   so a view is enough. #}
-{% macro get_incremental_tmp_relation_type(strategy, unique_key, language) %}
-    {{ return('view') }}
 {% endmacro %}

@@ -4,7 +4,7 @@
 
 {# Database tables: a version is as new as its extraction. #}
 {% macro get_incremental_newest_extraction_sql(arg_dict) %}
-    {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+    {%- set columns = arg_dict['dest_columns'] -%}
     merge into {{ arg_dict['target_relation'] }} as held
     using {{ arg_dict['temp_relation'] }} as came
     on {{ same_key('held', 'came', arg_dict['unique_key']) }}
@@ -19,7 +19,7 @@
 {# Files: a version is as new as its file's name and its line. The same delivery read again is written again, because
    a batch that is loaded anew may read a line better than before. #}
 {% macro get_incremental_newest_delivery_sql(arg_dict) %}
-    {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+    {%- set columns = arg_dict['dest_columns'] -%}
     merge into {{ arg_dict['target_relation'] }} as held
     using {{ arg_dict['temp_relation'] }} as came
     on {{ same_key('held', 'came', arg_dict['unique_key']) }}
