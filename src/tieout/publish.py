@@ -12,9 +12,11 @@ from expiring. A view whose candidate is gone is withdrawn, because a number tha
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -52,6 +54,15 @@ class Candidate:
         return self.table.name()[-1]
 
 
+@dataclass(frozen=True)
+class StagedView:
+    """A view in gold_next: its metadata file as Trino wrote it, and the one that has the descriptions too."""
+
+    name: str
+    location: str
+    described: str
+
+
 def publish(batch: Batch) -> list[ops.Publication]:
     """Let readers see what this run built and tie_out proved; returns what was published, one entry per table.
 
@@ -68,7 +79,9 @@ def publish(batch: Batch) -> list[ops.Publication]:
         list(pool.map(lambda candidate: _tag(candidate, tag, replace=False), candidates))
         connections.execute(f"create schema if not exists lake.{STAGED}")
         list(pool.map(_stage, candidates))
-        _swap({candidate.name: _described(candidate) for candidate in candidates})
+        locations = _view_locations([candidate.name for candidate in candidates])
+        views = list(pool.map(lambda candidate: _describe(candidate, locations[candidate.name]), candidates))
+        _swap(views)
         list(pool.map(lambda candidate: _tag(candidate, tag, replace=True), candidates))
     now = datetime.now(UTC)
     published = [ops.Publication(batch.run_id, batch.day, c.name, c.snapshot_id, tag, now) for c in candidates]
@@ -165,57 +178,64 @@ def _stage(candidate: Candidate) -> None:
         ) from error
 
 
-def _described(candidate: Candidate) -> dict:
-    """The descriptions that the view takes over: {"comment": …, "columns": {name: …}}."""
-    return {
-        "comment": candidate.table.properties.get("comment"),
-        "columns": {field.name: field.doc for field in candidate.table.schema().fields if field.doc},
-    }
-
-
-def _swap(descriptions: dict[str, dict]) -> None:
-    """Replace what lake.gold shows by the staged views, all at once."""
-    names = sorted(descriptions)
-    published = {name for (name,) in connections.query(f"select distinct relation from {ops.SCHEMA}.publications")}
+def _view_locations(names: list[str]) -> dict[str, str]:
+    """{view: its metadata file} of the staged views."""
     with connections.postgres("iceberg") as connection:
-        staged = dict(
-            connection.execute(
-                "select table_name, metadata_location from iceberg_tables where catalog_name = %s "
-                "and table_namespace = %s and iceberg_type = 'VIEW' and table_name = any(%s) for update",
-                (connections.CATALOG, STAGED, names),
-            ).fetchall()
-        )
-        if missing := sorted(set(names) - staged.keys()):
-            raise PublishError(f"the views of {', '.join(missing)} vanished from lake.{STAGED}: publish again")
-        for name, location in staged.items():
-            _describe_view(location, descriptions[name])
-        gone = connection.execute(
-            "delete from iceberg_tables where catalog_name = %s and table_namespace = %s and iceberg_type = 'VIEW' "
-            "and table_name = any(%s) returning table_name",
-            (connections.CATALOG, GOLD, sorted(published | set(names))),
+        rows = connection.execute(
+            "select table_name, metadata_location from iceberg_tables where catalog_name = %s "
+            "and table_namespace = %s and iceberg_type = 'VIEW' and table_name = any(%s)",
+            (connections.CATALOG, STAGED, names),
         ).fetchall()
-        connection.execute(
-            "update iceberg_tables set table_namespace = %s where catalog_name = %s and table_namespace = %s "
-            "and iceberg_type = 'VIEW' and table_name = any(%s)",
-            (GOLD, connections.CATALOG, STAGED, names),
-        )
-    for name in sorted({name for (name,) in gone} - set(names)):
-        log.warning("withdrew lake.%s.%s: lake.%s has no such table any more", GOLD, name, CANDIDATE)
+    return dict(rows)
 
 
-def _describe_view(location: str, description: dict) -> None:
-    """Put the descriptions into a staged view's metadata file (the Iceberg view format's doc and comment).
+def _describe(candidate: Candidate, location: str) -> StagedView:
+    """Give a staged view the table's descriptions, in a metadata file of its own (Iceberg's doc and comment).
 
     Trino has one statement, and one commit, per column for this: some two hundred in a publication.
     """
     s3 = connections.s3_client()
-    address = urlsplit(location)
-    where = {"Bucket": address.netloc, "Key": address.path.lstrip("/")}
-    view = json.loads(s3.get_object(**where)["Body"].read())
+    source = urlsplit(location)
+    zipped = location.endswith(".gz.metadata.json")
+    body = s3.get_object(Bucket=source.netloc, Key=source.path.lstrip("/"))["Body"].read()
+    view = json.loads(gzip.decompress(body) if zipped else body)
+
+    docs = {field.name: field.doc for field in candidate.table.schema().fields if field.doc}
     for schema in view["schemas"]:
         for field in schema["fields"]:
-            if doc := description["columns"].get(field["name"]):
-                field["doc"] = doc
-    if description["comment"]:
-        view.setdefault("properties", {})["comment"] = description["comment"]
-    s3.put_object(**where, Body=json.dumps(view).encode())
+            if field["name"] in docs:
+                field["doc"] = docs[field["name"]]
+    if comment := candidate.table.properties.get("comment"):
+        view.setdefault("properties", {})["comment"] = comment
+
+    body = json.dumps(view).encode()
+    described = f"{location.rsplit('/', 1)[0]}/{uuid.uuid4()}.{'gz.' if zipped else ''}metadata.json"
+    key = urlsplit(described).path.lstrip("/")
+    s3.put_object(Bucket=source.netloc, Key=key, Body=gzip.compress(body) if zipped else body)
+    return StagedView(candidate.name, location, described)
+
+
+def _swap(views: list[StagedView]) -> None:
+    """Replace what lake.gold shows by the staged views, all at once."""
+    published = {name for (name,) in connections.query(f"select distinct relation from {ops.SCHEMA}.publications")}
+    names = {view.name for view in views}
+    with connections.postgres("iceberg") as connection:
+        removed = connection.execute(
+            "delete from iceberg_tables where catalog_name = %s and table_namespace = %s and iceberg_type = 'VIEW' "
+            "and table_name = any(%s) returning table_name",
+            (connections.CATALOG, GOLD, sorted(published | names)),
+        ).fetchall()
+        for view in views:
+            moved = connection.execute(
+                "update iceberg_tables set table_namespace = %s, metadata_location = %s, "
+                "previous_metadata_location = metadata_location where catalog_name = %s and table_namespace = %s "
+                "and iceberg_type = 'VIEW' and table_name = %s and metadata_location = %s",
+                (GOLD, view.described, connections.CATALOG, STAGED, view.name, view.location),
+            )
+            if moved.rowcount != 1:
+                raise PublishError(
+                    f"the view of {view.name} changed in lake.{STAGED} while it was published: is another "
+                    "publication under way? Readers still see what was published before; publish again"
+                )
+    for name in sorted({name for (name,) in removed} - names):
+        log.warning("withdrew lake.%s.%s: lake.%s has no such table any more", GOLD, name, CANDIDATE)

@@ -26,7 +26,8 @@ def literal(value: object) -> str:
         case datetime():
             if value.tzinfo is None:
                 raise TypeError(f"{value!r} has no time zone: give it as an aware datetime")
-            return f"timestamp '{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC'"
+            moment = value.astimezone(UTC).replace(tzinfo=None)
+            return f"timestamp '{moment.isoformat(' ', 'microseconds')} UTC'"
         case date():
             return f"date '{value.isoformat()}'"
     raise TypeError(f"{value!r} of type {type(value).__name__} has no exact Trino literal: use Decimal, int or str")

@@ -108,6 +108,16 @@ TABLES: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
             "published_at": ("timestamp(6) with time zone", "When it was published, UTC."),
         },
     ),
+    "alerts": (
+        "The message of each run that had something to tell, and what became of it.",
+        {
+            **_RUN,
+            "status": ("varchar", "sent, failed (not delivered), or stored: no notifier is configured."),
+            "subject": ("varchar", "Subject of the message."),
+            "text": ("varchar", "Text of the message."),
+            **_RECORDED,
+        },
+    ),
 }
 
 
@@ -199,7 +209,19 @@ class Publication:
     published_at: datetime
 
 
-Row = Run | TableOutcome | ControlTotal | TieOut | DriftRow | Publication
+@dataclass(frozen=True)
+class Alert:
+    """status: sent, failed or stored."""
+
+    run_id: str
+    batch: date
+    status: str
+    subject: str
+    text: str
+    recorded_at: datetime | None = None
+
+
+Row = Run | TableOutcome | ControlTotal | TieOut | DriftRow | Publication | Alert
 
 # One statement stays well under Trino's limit of a million characters, and its plan small.
 _ROWS_PER_INSERT = 500
@@ -253,6 +275,11 @@ def record_drift(rows: Sequence[DriftRow]) -> None:
 def record_publications(rows: Sequence[Publication]) -> None:
     """Append to lake.ops.publications."""
     _record("publications", rows)
+
+
+def record_alerts(rows: Sequence[Alert]) -> None:
+    """Append to lake.ops.alerts."""
+    _record("alerts", rows)
 
 
 def latest(table: str, keys: str, where: str) -> str:

@@ -26,6 +26,7 @@ from tieout.controls.literals import identifier, literal
             "timestamp '2026-11-19 21:00:00.000000 UTC'",
             id="instant-of-another-zone",
         ),
+        pytest.param(datetime(33, 4, 3, tzinfo=UTC), "timestamp '0033-04-03 00:00:00.000000 UTC'", id="early-year"),
     ],
 )
 def test_literal(value, expected):
