@@ -1,4 +1,4 @@
-"""Which card payments NetSuite or Stripe got wrong, and how. The label of a charge is known nowhere but in the truth."""
+"""Which card payments Stripe or NetSuite got wrong, and how. A charge's label is written nowhere but in the truth."""
 
 from __future__ import annotations
 

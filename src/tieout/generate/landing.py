@@ -8,13 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from tieout.connections import LANDING_BUCKET
+from tieout.generate.target import Target
 
 SOURCES = ("stripe", "netsuite")
 PART_ROWS = 50_000
@@ -31,8 +30,8 @@ class LandingWriter:
     The same rows make the same bytes and the same names, so that writing a day again replaces it.
     """
 
-    def __init__(self, client: Any, day: date) -> None:
-        self._client, self._day = client, day
+    def __init__(self, target: Target, day: date) -> None:
+        self._target, self._day = target, day
         self._rows: dict[str, list[pa.Table]] = defaultdict(list)
         self._parts: dict[str, int] = defaultdict(int)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="generate-landing")
@@ -76,23 +75,25 @@ class LandingWriter:
         key = f"{entity}/{self._day}/{_NAME}-{part:04d}.{'jsonl' if lines else 'csv'}.gz"
         # No time in the header: the same rows are the same bytes.
         body = gzip.compress(_jsonl(rows) if lines else _csv(rows), _GZIP_LEVEL, mtime=0)
-        self._client.put_object(Bucket=LANDING_BUCKET, Key=key, Body=body)
+        self._target.s3.put_object(Bucket=self._target.bucket, Key=key, Body=body)
         self.files += 1
         self.bytes += len(body)
 
 
-def remove_generated(client: Any) -> int:
+def remove_generated(target: Target) -> int:
     """Delete every file that a LandingWriter has written; return how many."""
     count = 0
-    for keys in _generated(client):
-        client.delete_objects(Bucket=LANDING_BUCKET, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True})
+    for keys in _generated(target):
+        target.s3.delete_objects(
+            Bucket=target.bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        )
         count += len(keys)
     return count
 
 
-def _generated(client: Any) -> Iterator[list[str]]:
+def _generated(target: Target) -> Iterator[list[str]]:
     for source in SOURCES:
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=LANDING_BUCKET, Prefix=f"{source}/")
+        pages = target.s3.get_paginator("list_objects_v2").paginate(Bucket=target.bucket, Prefix=f"{source}/")
         for page in pages:
             keys = [entry["Key"] for entry in page.get("Contents", [])]
             ours = [key for key in keys if key.rsplit("/", 1)[-1].startswith(f"{_NAME}-")]

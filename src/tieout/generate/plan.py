@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -49,12 +49,12 @@ class Plan:
     bills: int
     customers: int
     suppliers: int
-    rates: Rates = Rates()
+    rates: Rates = field(default_factory=Rates)
 
     @classmethod
     def of(cls, scale: int | str, seed: int, start: date, end: date, rates: Rates | None = None) -> Plan:
         """A plan that makes about ``scale`` rows (app database and landing together) from ``start`` to ``end``."""
-        rows = _rows(scale)
+        rows = rows_of(scale)
         days = (end - start).days + 1
         if days < 1:
             raise PlanError(f"end {end} is before start {start}: give a span of at least one day")
@@ -94,7 +94,8 @@ class Plan:
                     yield Block(side, month, serial, number)
 
 
-def _rows(scale: int | str) -> int:
+def rows_of(scale: int | str) -> int:
+    """The number of rows that a scale stands for. Raises PlanError for one that stands for none."""
     if isinstance(scale, str):
         if scale in SCALES:
             return SCALES[scale]

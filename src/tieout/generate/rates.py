@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
@@ -25,7 +25,7 @@ class Rates:
 
     # Documents, invoices and bills alike.
     drafted: int = 3000  # of documents: entered as a draft, issued one to three days later
-    abandoned: int = 2200  # of drafts: never issued
+    abandoned: int = 3000  # of drafts: never issued
     abandoned_deleted: int = 8500  # of abandoned drafts: hard-deleted some days later
     voided: int = 150
     disputed: int = 300
@@ -40,17 +40,14 @@ class Rates:
     paid_together: int = 2500  # of pairs of one customer's invoices: settled by one payment
     card_failed: int = 600  # of Stripe payments: a failed attempt first
     bank_failed: int = 200
-    failed_deleted: int = 4500  # of failed attempts: hard-deleted some days later
+    failed_deleted: int = 6000  # of failed attempts: hard-deleted some days later
     pending: int = 3000  # of bank payments: clear after two to four days
     reversed: int = 180
     repaid: int = 6000  # of reversed payments
-    reapplied: int = 500  # of allocations: deleted and written anew
+    reapplied: int = 1000  # of allocations: deleted and written anew
     # Commits.
-    late: int = 600  # of transactions: committed in the night after, with their old updated_at
-    faults: FaultRates = FaultRates()
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+    late: int = 1200  # of transactions: committed in the night after, with their old updated_at
+    faults: FaultRates = field(default_factory=FaultRates)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Rates:

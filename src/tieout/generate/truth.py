@@ -73,9 +73,9 @@ class Labelled:
         return [self.lines[at] for at in np.flatnonzero((self.charged >= since) & (self.charged < until))]
 
 
-def write_truth(home: Path, day: date, lines: Mapping[str, Iterable[Mapping[str, Any]]]) -> Path:
-    """Write one day's files; what was there for the day is replaced. Returns the folder."""
-    folder = home / "truth" / day.isoformat()
+def write_truth(folder: Path, day: date, lines: Mapping[str, Iterable[Mapping[str, Any]]]) -> Path:
+    """Write one day's files under the truth's ``folder``, in place of what was there. Returns the day's folder."""
+    folder = folder / day.isoformat()
     folder.mkdir(parents=True, exist_ok=True)
     for name in (FAULTS, DELETES, LATE_ROWS):
         text = "".join(json.dumps(line) + "\n" for line in lines.get(name, ()))
@@ -83,14 +83,14 @@ def write_truth(home: Path, day: date, lines: Mapping[str, Iterable[Mapping[str,
     return folder
 
 
-def read_truth(home: Path, name: str) -> list[dict[str, Any]]:
+def read_truth(folder: Path, name: str) -> list[dict[str, Any]]:
     """All lines of one kind of file, oldest day first."""
-    files = sorted((home / "truth").glob(f"*/{name}.jsonl"))
+    files = sorted(folder.glob(f"*/{name}.jsonl"))
     return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def forget_truth(home: Path) -> None:
-    shutil.rmtree(home / "truth", ignore_errors=True)
+def forget_truth(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def moment(microseconds: int) -> str:
