@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-PORT_OFFSET = 1000
+# Another offset gives a second test stack, beside one that is at work.
+PORT_OFFSET = int(os.environ.get("TIEOUT_TEST_PORT_OFFSET", "1000"))
 PORTS = ("postgres_port", "minio_port", "minio_console_port", "trino_port", "airflow_port")
 
 
@@ -21,7 +22,7 @@ def _point_to_test_stack() -> None:
         # A developer's own settings must not decide what is tested. The cache holds servers only.
         if name != "TIEOUT_CACHE":
             del os.environ[name]
-    os.environ["TIEOUT_HOME"] = str(PROJECT_ROOT / ".tieout-test")
+    os.environ["TIEOUT_HOME"] = str(PROJECT_ROOT / f".tieout-test-{PORT_OFFSET}")
     for name in PORTS:
         os.environ[f"TIEOUT_{name.upper()}"] = str(Settings.model_fields[name].default + PORT_OFFSET)
 

@@ -43,6 +43,8 @@ from tieout.settings import get_settings
 
 POLL_SECONDS = 0.3
 MAX_CRASHES = 2
+# Half a minute on an idle machine; the rest is for one that is busy with a build or with other tests.
+START_SECONDS = 420
 
 
 class _Abandoned(Exception):
@@ -60,8 +62,7 @@ def up(board: Board) -> None:
         preflight.check(running)
         secrets.ensure()
         layout.home("logs").mkdir(exist_ok=True)
-        environment = stack_environment()
-        _Start(board, environment).run()
+        _Start(board, own_environment()).run()
 
 
 def down() -> int:
@@ -75,32 +76,30 @@ def down() -> int:
     return count + leftovers.stop()
 
 
-def stack_environment() -> dict[str, str]:
-    """What every process of the stack inherits: the settings, its own switches, and this environment."""
+def own_environment() -> dict[str, str]:
+    """What the stack's processes are told: the settings, secrets included, and each server's own switches."""
     settings = get_settings()
-    names = type(settings).model_fields
     values = {}
-    for name in names:
+    for name in type(settings).model_fields:
         value = getattr(settings, name)
         values[f"TIEOUT_{name.upper()}"] = (
             value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
         )
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MINIO_"))}
-    return {
-        **inherited,
-        **values,
-        "PATH": f"{layout.venv_bin('')}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        **minio.environment(),
-        **trino.environment(),
-        **airflow.environment(),
-    }
+    return {**values, **minio.environment(), **trino.environment(), **airflow.environment()}
+
+
+def inherited_environment() -> dict[str, str]:
+    """What they keep of this process's environment: all but another Airflow's or MinIO's settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MINIO_"))}
+    return {**kept, "PATH": f"{layout.venv_bin('')}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
 
 class _Start:
     """One run of ``up``: a thread for each column, the events they wait for, and the lines they report on."""
 
-    def __init__(self, board: Board, environment: dict[str, str]):
-        self.board, self.environment = board, environment
+    def __init__(self, board: Board, own: dict[str, str]):
+        self.board, self.own = board, own
+        self.environment = {**inherited_environment(), **own}
         self.databases, self.buckets, self.lake = threading.Event(), threading.Event(), threading.Event()
         self.abandon = threading.Event()
 
@@ -149,7 +148,7 @@ class _Start:
     def _start_supervisor(self) -> None:
         programs = [postgres.program(), minio.program(), trino.program(), *airflow.programs()]
         config = supervise.config_text(programs)
-        mark = _fingerprint(config, self.environment)
+        mark = _fingerprint(config, self.own)
         if supervise.is_running():
             if layout.home("fingerprint").read_text() != mark:
                 raise StackError(
@@ -162,7 +161,7 @@ class _Start:
         layout.home("fingerprint").write_text(mark)
 
     def _postgres(self, step: Step) -> None:
-        version = self._start(step, postgres.NAME, postgres.probe, seconds=60)
+        version = self._start(step, postgres.NAME, postgres.probe, seconds=START_SECONDS)
         step.update("creating databases")
         bootstrap.ensure_databases()
         self.databases.set()
@@ -171,7 +170,7 @@ class _Start:
 
     def _minio(self, step: Step) -> None:
         downloads.ensure_minio(step)
-        version = self._start(step, minio.NAME, minio.probe, seconds=60)
+        version = self._start(step, minio.NAME, minio.probe, seconds=START_SECONDS)
         step.update("creating buckets and the lake's key")
         minio.ensure_buckets()
         self.buckets.set()
@@ -188,7 +187,7 @@ class _Start:
         downloads.ensure_trino(step)
         self._after(step, self.databases, "Postgres")
         self._after(step, self.buckets, "MinIO")
-        version = self._start(step, trino.NAME, trino.probe, seconds=240)
+        version = self._start(step, trino.NAME, trino.probe, seconds=START_SECONDS)
         self._after(step, self.lake, "the lake's schemas")
         bootstrap.ensure_ops(step)
         step.finish(f"Trino {version} on port {get_settings().trino_port}")
@@ -200,7 +199,7 @@ class _Start:
         build_manifest()
         for name in airflow.NAMES:
             supervise.start_program(name)
-        version = self._until(step, airflow.NAMES, airflow.probe, seconds=240)
+        version = self._until(step, airflow.NAMES, airflow.probe, seconds=START_SECONDS)
         step.finish(f"Airflow {version} on port {get_settings().airflow_port}")
 
     def _start(self, step: Step, name: str, probe: Callable[[], str], seconds: float) -> str:
@@ -256,10 +255,9 @@ def _lock() -> Iterator[None]:
         yield
 
 
-def _fingerprint(config: str, environment: dict[str, str]) -> str:
+def _fingerprint(config: str, own: dict[str, str]) -> str:
     """What tells two sets of settings apart, without giving a secret away."""
-    own = {k: v for k, v in sorted(environment.items()) if k.startswith(("TIEOUT_", "AIRFLOW", "MINIO_"))}
-    return hashlib.sha256(json.dumps([config, own]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([config, own], sort_keys=True).encode()).hexdigest()
 
 
 def _complaint(program: str) -> str:
