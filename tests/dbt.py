@@ -1,0 +1,21 @@
+"""dbt inside a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dbt.cli.main import dbtRunner
+
+from tieout.settings import PROJECT_ROOT
+
+PROJECT = PROJECT_ROOT / "dbt"
+
+
+def build(project: Path, as_of: str | None, *options: str) -> None:
+    """Run `dbt build` of a project as of a day. Fails with what dbt said of every node that failed."""
+    arguments = ["build", "--project-dir", str(project), "--profiles-dir", str(PROJECT), "--quiet", *options]
+    if as_of:
+        arguments += ["--vars", f"{{as_of: {as_of}}}"]
+    done = dbtRunner().invoke(arguments)
+    failed = [f"{r.node.name}: {r.message}" for r in done.result or () if r.status in ("error", "fail", "skipped")]
+    assert done.success, "\n".join(failed) or str(done.exception)
