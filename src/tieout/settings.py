@@ -66,6 +66,16 @@ class Settings(BaseSettings):
         description="Hours between billing and ERP dates from which a match counts as a timing difference.",
     )
 
+    alert_notifier: str = Field(
+        "",
+        description="Class of the Airflow notifier that gets a run's message, such as "
+        "airflow.providers.smtp.notifications.smtp.SmtpNotifier; empty: it is only stored and logged.",
+    )
+    alert_notifier_arguments: str = Field(
+        "{}",
+        description="That notifier's arguments, a JSON object; {subject} and {text} in them become the message's.",
+    )
+
     postgres_password: SecretStr = Field(SecretStr(""), description="Password of the Postgres user.")
     minio_root_user: SecretStr = Field(SecretStr(""), description="Administrator of the S3 store.")
     minio_root_password: SecretStr = Field(SecretStr(""), description="Password of that administrator.")

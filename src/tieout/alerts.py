@@ -1,0 +1,183 @@
+"""The task `alerts`: what people must know of a run, gathered into one message.
+
+The message is always stored in lake.ops.alerts and logged. Where the setting `alert_notifier` names one of Airflow's
+notifiers (mail, Slack or any other that is installed), it is delivered through that. A run sends at most one message:
+it is noted as sent before it is, so that a crash in between loses it rather than repeat it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from decimal import Decimal
+from importlib import import_module
+from typing import Any
+
+from tieout import connections
+from tieout.batch import Batch
+from tieout.controls import ops
+from tieout.controls.literals import literal
+from tieout.errors import ConfigError, TieoutError
+from tieout.settings import get_settings
+
+log = logging.getLogger(__name__)
+
+# A message names so many items of each kind; the tables have them all.
+_ITEMS = 10
+SENT, STORED, FAILED = "sent", "stored", "failed"
+
+
+class AlertError(TieoutError):
+    """The message could not be delivered; it is in lake.ops.alerts."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing worth telling. kind: quarantined, delivery, reconciliation, overdue or anomaly."""
+
+    kind: str
+    text: str
+
+
+def send_alerts(batch: Batch) -> list[Finding]:
+    """Tell people what this run found; returns it. Safe to repeat: a message that was sent is not sent again.
+
+    Raises AlertError when the notifier refuses the message, ConfigError when the setting names no notifier.
+    """
+    findings = gather(batch)
+    if not findings:
+        log.info("nothing to tell of %s", batch)
+        return []
+    subject, text = message(batch, findings)
+    log.warning("%s\n%s", subject, text)
+    notifier = get_settings().alert_notifier
+    if not notifier:
+        _record(batch, STORED, subject, text)
+    elif _last_status(batch) != SENT:
+        deliver = _notifier(notifier, subject, text)
+        _record(batch, SENT, subject, text)
+        try:
+            deliver.notify({})
+        except Exception as error:
+            _record(batch, FAILED, subject, f"{text}\n\n{type(error).__name__}: {error}")
+            raise AlertError(f"{notifier} did not take the message: {error}. It is in lake.ops.alerts") from error
+    return findings
+
+
+def gather(batch: Batch) -> list[Finding]:
+    """Everything worth telling of a published run, from lake.ops, lake.bronze.quarantine and lake.gold."""
+    return [
+        *_quarantined(batch),
+        *_deliveries(batch),
+        *_reconciliation(),
+        *_overdue(batch),
+        *_anomalies(batch),
+    ]
+
+
+def message(batch: Batch, findings: list[Finding]) -> tuple[str, str]:
+    """Subject and text of the one message of a run."""
+    kinds = list(dict.fromkeys(finding.kind for finding in findings))
+    parts = []
+    for kind in kinds:
+        lines = [finding.text for finding in findings if finding.kind == kind]
+        more = [f"- and {len(lines) - _ITEMS} more"] if len(lines) > _ITEMS else []
+        parts.append("\n".join([_HEADINGS[kind], *(f"- {line}" for line in lines[:_ITEMS]), *more]))
+    return f"Tieout {batch}: {', '.join(_WORDS[kind] for kind in kinds)}", "\n\n".join(parts)
+
+
+_WORDS = {
+    "quarantined": "quarantined lines",
+    "delivery": "deliveries not loaded",
+    "reconciliation": "reconciliation exceptions",
+    "overdue": "overdue receivables",
+    "anomaly": "anomalies",
+}
+_HEADINGS = {
+    "quarantined": "Delivered lines that could not be read (lake.bronze.quarantine):",
+    "delivery": "Tables and files that were not loaded (lake.ops.table_outcomes):",
+    "reconciliation": "Stripe against NetSuite, what does not match (lake.gold.fact_reconciliation):",
+    "overdue": "Receivables past their due date (lake.gold.fact_ar_aging):",
+    "anomaly": "What looks wrong (lake.gold.ml_anomaly_alerts):",
+}
+
+
+def _quarantined(batch: Batch) -> list[Finding]:
+    rows = connections.query(
+        "select source, entity, reason_code, count(*), min(file) from lake.bronze.quarantine "
+        f"where _batch = {literal(batch.day)} and run_id = {literal(batch.run_id)} "
+        "group by source, entity, reason_code order by 4 desc, 1, 2, 3"
+    )
+    return [Finding("quarantined", f"{s}.{e}: {count} × {code}, first in {file}") for s, e, code, count, file in rows]
+
+
+def _deliveries(batch: Batch) -> list[Finding]:
+    outcomes = ops.latest("table_outcomes", "source, entity", ops.of_run(batch.run_id, batch.day))
+    rows = connections.query(
+        f"select source, entity, coalesce(file, entity), status, reason from ({outcomes}) "
+        "where status in ('skipped', 'failed') order by 1, 2, 3"
+    )
+    return [Finding("delivery", f"{source}: {file} {status}: {reason}") for source, _, file, status, reason in rows]
+
+
+def _reconciliation() -> list[Finding]:
+    rows = connections.query(
+        "select status, coalesce(stripe_currency, netsuite_currency), count(*), sum(variance_amount) "
+        "from lake.gold.fact_reconciliation where status <> 'perfect_match' group by 1, 2 order by 1, 2"
+    )
+    return [
+        Finding("reconciliation", f"{status}: {count} in {currency}, variance {_money(variance)}")
+        for status, currency, count, variance in rows
+    ]
+
+
+def _overdue(batch: Batch) -> list[Finding]:
+    rows = connections.query(
+        "select currency, count(*), sum(remaining_amount) from lake.gold.fact_ar_aging "
+        f"where as_of_date = {literal(batch.day)} and is_overdue group by 1 order by 1"
+    )
+    return [Finding("overdue", f"{currency} {_money(total)} on {count} invoices") for currency, count, total in rows]
+
+
+def _anomalies(batch: Batch) -> list[Finding]:
+    rows = connections.query(
+        "select severity, kind, reason from lake.gold.ml_anomaly_alerts "
+        f"where run_date = {literal(batch.day)} "
+        "order by case severity when 'high' then 1 when 'medium' then 2 else 3 end, kind, alert_id"
+    )
+    return [Finding("anomaly", f"{severity}, {kind}: {reason}") for severity, kind, reason in rows]
+
+
+def _money(value: Decimal | None) -> str:
+    return "unknown" if value is None else f"{value:,f}"
+
+
+def _last_status(batch: Batch) -> str | None:
+    rows = connections.query(
+        f"select status from lake.ops.alerts where {ops.of_run(batch.run_id, batch.day)} "
+        "order by recorded_at desc limit 1"
+    )
+    return rows[0][0] if rows else None
+
+
+def _record(batch: Batch, status: str, subject: str, text: str) -> None:
+    ops.record_alerts([ops.Alert(batch.run_id, batch.day, status, subject, text)])
+
+
+def _notifier(path: str, subject: str, text: str) -> Any:
+    """The notifier that the settings describe; {subject} and {text} in its arguments become the message's."""
+    module, _, name = path.rpartition(".")
+    try:
+        notifier = getattr(import_module(module), name)
+        arguments = json.loads(get_settings().alert_notifier_arguments)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"alert_notifier is {path!r} with alert_notifier_arguments {get_settings().alert_notifier_arguments!r}: "
+            f"{error}. Name the class of an installed Airflow notifier, and its arguments as a JSON object"
+        ) from error
+    filled = {
+        key: value.replace("{subject}", subject).replace("{text}", text) if isinstance(value, str) else value
+        for key, value in arguments.items()
+    }
+    return notifier(**filled)
