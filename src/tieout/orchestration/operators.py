@@ -23,13 +23,18 @@ if TYPE_CHECKING:
 
     from tieout.orchestration.manifest import Model
 
-# What a retry cannot mend: the data, a delivery or a description has to change first.
+# What a retry cannot mend: the data, a delivery, a description or the program has to change first.
 PERMANENT = (
     errors.ConfigError,
     errors.SchemaError,
     errors.LandingError,
     errors.ValidationError,
     errors.DriftError,
+    ImportError,
+    AttributeError,
+    NameError,
+    TypeError,
+    AssertionError,
 )
 
 
@@ -85,11 +90,16 @@ class StepOperator(BaseOperator):
                 step = getattr(import_module(module), function)
                 result = step(*self.before, *([batch] if self.with_batch else []))
             except PERMANENT as error:
-                raise AirflowFailException(str(error)) from error
+                raise AirflowFailException(_text(error)) from error
             if self.marks:
                 record_state(batch, self.marks, started_at(context))
         for item in result if isinstance(result, list) else []:
             self.log.info("%s", item)
+
+
+def _text(error: Exception) -> str:
+    """A named error's message stands for itself; a program's error needs its name."""
+    return str(error) if isinstance(error, errors.TieoutError) else f"{type(error).__name__}: {error}"
 
 
 class DbtBuildOperator(BaseOperator):

@@ -133,7 +133,7 @@ def _follow(airflow: AirflowClient, run_id: str, board: Board) -> dict[str, Any]
 
 def _say_why_queued(airflow: AirflowClient, run_id: str, board: Board, lines: dict[str, Step]) -> None:
     running = [run["dag_run_id"] for run in airflow.runs(DAG_ID, state="running")]
-    if running:
+    if running and run_id not in running:
         if "queue" not in lines:
             lines["queue"] = board.step("queue", "")
         lines["queue"].update(f"waiting for {', '.join(running)} to end: runs of {DAG_ID} go one after the other")
