@@ -61,12 +61,15 @@ def dbt_arguments() -> list[str]:
 
 
 def set_dbt_environment() -> None:
-    """Put the settings that dbt/profiles.yml reads into this process's environment."""
+    """Put the settings that the dbt project reads into this process's environment."""
     settings = get_settings()
     os.environ.update(
+        # Without it dbt writes a file with a user's id beside the profiles before it reads the project's flags.
+        DBT_SEND_ANONYMOUS_USAGE_STATS="false",
         TIEOUT_TRINO_HOST=settings.trino_host,
         TIEOUT_TRINO_PORT=str(settings.trino_port),
         TIEOUT_TRINO_USER=settings.trino_user,
+        TIEOUT_TIMING_DIFFERENCE_HOURS=str(settings.timing_difference_hours),
     )
 
 
