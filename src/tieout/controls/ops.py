@@ -88,6 +88,18 @@ TABLES: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
             **_RECORDED,
         },
     ),
+    "validations": (
+        "Every expectation that Great Expectations held a Bronze batch against, and what came of it.",
+        {
+            **_RUN,
+            **_TABLE,
+            "expectation": ("varchar", "Great Expectations' name of the expectation."),
+            "column_name": ("varchar", "Column it is about; NULL for the table as a whole."),
+            "success": ("boolean", "Whether it holds."),
+            "unexpected_count": ("bigint", "Rows that break it."),
+            **_RECORDED,
+        },
+    ),
     "drift": (
         "Keys of rows that differ between a source table and Silver, for tables whose tie-out found drift.",
         {
@@ -187,6 +199,21 @@ class TieOut:
 
 
 @dataclass(frozen=True)
+class Validation:
+    """expectation: Great Expectations' name of it; unexpected_count: rows that break it."""
+
+    run_id: str
+    batch: date
+    source: str
+    entity: str
+    expectation: str
+    column_name: str | None
+    success: bool
+    unexpected_count: int
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class DriftRow:
     """kind: missing_in_lake, missing_in_source or different."""
 
@@ -221,7 +248,7 @@ class Alert:
     recorded_at: datetime | None = None
 
 
-Row = Run | TableOutcome | ControlTotal | TieOut | DriftRow | Publication | Alert
+Row = Run | TableOutcome | ControlTotal | TieOut | DriftRow | Validation | Publication | Alert
 
 # One statement stays well under Trino's limit of a million characters, and its plan small.
 _ROWS_PER_INSERT = 500
@@ -270,6 +297,11 @@ def record_tie_out(rows: Sequence[TieOut]) -> None:
 def record_drift(rows: Sequence[DriftRow]) -> None:
     """Append to lake.ops.drift."""
     _record("drift", rows)
+
+
+def record_validations(rows: Sequence[Validation]) -> None:
+    """Append to lake.ops.validations."""
+    _record("validations", rows)
 
 
 def record_publications(rows: Sequence[Publication]) -> None:

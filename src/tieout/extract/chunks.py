@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tieout.bronze.schema import source_schema
+from tieout.extract.currencies import Currencies
 from tieout.extract.faults import AMOUNT_OUT_OF_RANGE, UNKNOWN_CURRENCY, Fault, Rejected, quoted
 from tieout.extract.values import convert
 from tieout.sources import TableSpec
@@ -18,9 +19,6 @@ from tieout.sources import TableSpec
 _WHOLE_DIGITS = 15
 # A longer line is cut in quarantine; the file itself is kept in landing.
 _RAW_LIMIT = 64 * 1024
-
-# ISO 4217 code in upper case → digits of its minor unit.
-Currencies = Mapping[str, int]
 
 
 @dataclass(frozen=True)

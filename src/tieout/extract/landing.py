@@ -24,7 +24,8 @@ from tieout.bronze.quarantine import Quarantine
 from tieout.bronze.writer import BatchWriter
 from tieout.controls import ops
 from tieout.errors import ConfigError, LandingError
-from tieout.extract.chunks import Chunk, Currencies
+from tieout.extract.chunks import Chunk
+from tieout.extract.currencies import Currencies, read_currencies
 from tieout.extract.deliveries import Chosen, Delivery, check_unchanged, choose, list_deliveries, taken_by_others
 from tieout.extract.faults import TOO_MANY_BAD_LINES, Rejected, UnreadableFile
 from tieout.extract.readers import read_file
@@ -91,15 +92,6 @@ def extract_landing(source: str, batch: Batch) -> list[ops.TableOutcome]:
     if failures:
         raise LandingError("\n".join(failures))
     return outcomes
-
-
-def read_currencies() -> Currencies:
-    """The currencies that the app database knows, with the digits of their minor unit."""
-    with connections.app_db() as connection:
-        return {
-            code.strip().upper(): digits
-            for code, digits in connection.execute("select code, minor_unit from currencies")
-        }
 
 
 def next_extraction(tables: Sequence[TableSpec], now: datetime) -> datetime:

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from tieout.extract.chunks import Chunk, Currencies, Found, finish
+from tieout.extract.chunks import Chunk, Found, finish
 from tieout.extract.csv_file import read_csv
+from tieout.extract.currencies import Currencies
 from tieout.extract.faults import NOT_AS_NAMED, TRUNCATED, UnreadableFile
 from tieout.extract.json_file import is_document, read_json_document, read_json_lines
 from tieout.extract.lines import LINE_LIMIT_BYTES

@@ -31,6 +31,7 @@ def statements(monkeypatch):
         ("control_totals", ops.ControlTotal),
         ("tie_out", ops.TieOut),
         ("drift", ops.DriftRow),
+        ("validations", ops.Validation),
         ("publications", ops.Publication),
     ],
 )

@@ -1,0 +1,214 @@
+"""Great Expectations over the batch in Bronze, before anything is built on it.
+
+Every table's suite is derived from config/sources: the key is there and unique, columns that may not be null are not,
+currencies are known, and the row count is what extraction says it wrote. A table without rows on either side is passed
+over. Trino does the counting: the expectations of a table share one pass over its batch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from tieout import connections
+from tieout.batch import Batch
+from tieout.bronze.schema import NAMESPACE
+from tieout.bronze.writer import DELETE, UPSERT
+from tieout.controls import ops
+from tieout.controls.layers import recorded_outcomes
+from tieout.controls.literals import identifier, literal
+from tieout.errors import ExtractionError, ValidationError
+from tieout.extract.currencies import read_currencies
+from tieout.settings import get_settings
+from tieout.sources import TableSpec, load_sources
+
+if TYPE_CHECKING:
+    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.core.batch import Batch as GxBatch
+    from great_expectations.expectations.expectation import Expectation
+
+log = logging.getLogger(__name__)
+
+# Trino answers several small queries at once; more threads than this only make them wait for each other.
+_THREADS = 3
+_SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What became of one expectation. found: what there is instead; unexpected: rows that break it."""
+
+    table: TableSpec
+    expectation: str
+    column: str | None
+    success: bool
+    unexpected: int = 0
+    found: str = ""
+
+
+@dataclass(frozen=True)
+class _Load:
+    """One table's batch: the rows that extraction recorded and the rows that are there, marks of deletion included."""
+
+    table: TableSpec
+    recorded: int
+    there: int
+
+
+def validate_bronze(batch: Batch) -> list[ops.Validation]:
+    """Validate every table's rows of the batch; the results are recorded in lake.ops.validations.
+
+    Raises ValidationError when an expectation fails: table, column, expectation, how many rows, and keys of some.
+    """
+    loads = [load for load in _loads(batch) if load.recorded or load.there]
+    currencies = sorted(read_currencies())
+    import great_expectations as gx
+
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    # A data source each: what Great Expectations keeps of a batch in a data source is not made for threads.
+    assets = [_query(context, load.table, batch) for load in loads]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        suites = [suite_of(load.table, load.recorded, currencies) for load in loads]
+        results = list(pool.map(_validate, assets, suites))
+    findings = [
+        _finding(load.table, asset, result)
+        for load, asset, of_table in zip(loads, assets, results, strict=True)
+        for result in of_table
+    ]
+    rows = [_row(batch, finding) for finding in findings]
+    ops.record_validations(rows)
+    if failures := [_message(batch, finding) for finding in findings if not finding.success]:
+        raise ValidationError("\n".join(failures))
+    log.info("%d expectations on %d tables of batch %s hold", len(rows), len(loads), batch)
+    return rows
+
+
+def suite_of(table: TableSpec, row_count: int, currencies: Sequence[str]) -> list[Expectation]:
+    """The expectations that follow from a table's description. row_count: rows that extraction says it wrote."""
+    from great_expectations import expectations as gxe
+    from great_expectations.expectations.row_conditions import Column
+
+    # Marks of deletion hold the key alone.
+    upserts = {"row_condition": Column("_op") == UPSERT} if table.kind == "postgres" else {}
+    suite: list[Expectation] = [
+        gxe.ExpectTableRowCountToEqual(value=row_count),
+        gxe.ExpectColumnValuesToBeInSet(column="_op", value_set=[UPSERT, DELETE]),
+        *(gxe.ExpectColumnValuesToNotBeNull(column=name) for name in table.key),
+        *(
+            gxe.ExpectColumnValuesToNotBeNull(column=column.name, **upserts)
+            for column in table.columns
+            if not column.nullable and column.name not in table.key
+        ),
+    ]
+    if table.kind == "postgres":  # one snapshot cannot hold a key twice; deliveries can, and Silver takes the last
+        suite.append(_unique(table))
+    if table.currency:
+        codes = [*currencies, *(code.lower() for code in currencies)]
+        suite.append(gxe.ExpectColumnValuesToBeInSet(column=table.currency, value_set=codes))
+    return suite
+
+
+def _unique(table: TableSpec) -> Expectation:
+    from great_expectations import expectations as gxe
+
+    if len(table.key) > 1:
+        return gxe.ExpectCompoundColumnsToBeUnique(column_list=list(table.key))
+    # Counting distinct keys shares the pass of the other expectations; looking for the repeated ones would not.
+    return gxe.ExpectColumnProportionOfUniqueValuesToBeBetween(column=table.key[0], min_value=1, max_value=1)
+
+
+def _loads(batch: Batch) -> list[_Load]:
+    tables = [table for source in load_sources().values() for table in source.tables]
+    recorded: dict[tuple[str, str], int] = defaultdict(int)
+    for (source, entity, _), outcome in recorded_outcomes(batch).items():
+        recorded[source, entity] += int(outcome.kept + outcome.deleted)
+    there = dict(
+        connections.query(
+            " union all ".join(
+                f"select {literal(table.identifier)}, coalesce(sum(record_count), 0) "
+                f"from lake.{NAMESPACE}.{identifier(table.identifier + '$partitions')} "
+                f"where partition._batch = {literal(batch.day)}"
+                for table in tables
+            )
+        )
+    )
+    return [_Load(table, recorded[table.source, table.name], there[table.identifier]) for table in tables]
+
+
+def _query(context: object, table: TableSpec, batch: Batch) -> GxBatch:
+    s = get_settings()
+    # Great Expectations finds the columns of a query by its last "from" and the schema of the address.
+    address = f"trino://{quote(s.trino_user)}@{s.trino_host}:{s.trino_port}/{connections.CATALOG}/{NAMESPACE}"
+    source = context.data_sources.add_sql(table.identifier, connection_string=address)
+    query = f"select * from {table.identifier} where _batch = {literal(batch.day)}"
+    asset = source.add_query_asset(table.identifier, query=query)
+    return asset.add_batch_definition_whole_table("batch").get_batch()
+
+
+def _validate(batch: GxBatch, suite: list[Expectation]) -> list[ExpectationValidationResult]:
+    import great_expectations as gx
+
+    # Whether each holds, and no more: the counts of all share one query.
+    return batch.validate(gx.ExpectationSuite("bronze", expectations=suite), result_format="BOOLEAN_ONLY").results
+
+
+def _finding(table: TableSpec, batch: GxBatch, result: ExpectationValidationResult) -> _Finding:
+    """The result; of an expectation that failed also how many rows break it, and which, found by looking again."""
+    config = result.expectation_config
+    column = config.kwargs.get("column") or ", ".join(config.kwargs.get("column_list", [])) or None
+    if result.success:
+        return _Finding(table, config.type, column, success=True)
+    if result.exception_info.get("raised_exception", True):
+        raise ExtractionError(f"{table.bronze}: {config.type} on {column} could not be judged: {result.exception_info}")
+    expectation = config.to_domain_obj()
+    if config.type == "expect_column_proportion_of_unique_values_to_be_between":
+        from great_expectations import expectations as gxe
+
+        expectation = gxe.ExpectColumnValuesToBeUnique(column=column)
+    detail = {
+        "result_format": "SUMMARY",
+        "partial_unexpected_count": _SAMPLES,
+        "unexpected_index_column_names": list(table.key),
+    }
+    again = batch.validate(expectation, result_format=detail).result
+    if "unexpected_count" not in again:
+        expected, observed = config.kwargs["value"], again["observed_value"]
+        return _Finding(
+            table,
+            config.type,
+            column,
+            False,
+            abs(expected - observed),
+            f"{observed} rows, and {expected} were recorded",
+        )
+    rows = again.get("partial_unexpected_index_list") or again.get("partial_unexpected_list") or []
+    found = f"{again['unexpected_count']} rows, among them {', '.join(str(row) for row in rows[:_SAMPLES])}"
+    return _Finding(table, config.type, column, False, again["unexpected_count"], found)
+
+
+def _row(batch: Batch, finding: _Finding) -> ops.Validation:
+    return ops.Validation(
+        run_id=batch.run_id,
+        batch=batch.day,
+        source=finding.table.source,
+        entity=finding.table.name,
+        expectation=finding.expectation,
+        column_name=finding.column,
+        success=finding.success,
+        unexpected_count=finding.unexpected,
+    )
+
+
+def _message(batch: Batch, finding: _Finding) -> str:
+    column = f", column {finding.column}" if finding.column else ""
+    return (
+        f"{finding.table.bronze}, batch {batch}{column}: {finding.expectation} does not hold: {finding.found}. Nothing "
+        f"was built on it; put the source right, or config/sources/{finding.table.source}.yml, and run the day again"
+    )
