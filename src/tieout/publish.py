@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 from tieout import connections
 from tieout.batch import Batch
 from tieout.controls import ops
-from tieout.controls.layers import gold_candidate_snapshots, relations
+from tieout.controls.layers import CANDIDATE, candidate_snapshots
 from tieout.controls.literals import identifier, literal
 from tieout.controls.tie_out import DRIFT, SNAPSHOT
 from tieout.errors import PublishError
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CANDIDATE, STAGED, GOLD = "gold_candidate", "gold_next", "gold"
+STAGED, GOLD = "gold_next", "gold"
 _THREADS = 4
 _TAG_ATTEMPTS = 5
 
@@ -124,7 +124,7 @@ def _proven_snapshots(batch: Batch) -> dict[str, int]:
     measured = {name: int(snapshot) for name, snapshot in connections.query(f"select entity, value from ({totals})")}
     if not measured:
         raise PublishError(f"batch {batch} is not published: lake.{CANDIDATE} held no table when it was tied out")
-    current = gold_candidate_snapshots(relations())
+    current = candidate_snapshots(CANDIDATE)
     if changed := sorted(name for name in measured.keys() | current.keys() if measured.get(name) != current.get(name)):
         raise PublishError(
             f"batch {batch} is not published: {', '.join(changed)} in lake.{CANDIDATE} changed after the tie-out; "

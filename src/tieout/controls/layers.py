@@ -20,6 +20,8 @@ from tieout.sources import TableSpec
 
 # The losing version of a conflict is in Bronze too; every other reason means that the line is not.
 CONFLICT = "conflicting_duplicate"
+# Schema of Gold as it was just built.
+CANDIDATE = "gold_candidate"
 
 # The table, and the delivered file or None for a database table.
 Part = tuple[str, str, str | None]
@@ -49,7 +51,7 @@ def relations() -> set[str]:
     """Every table of the lake as lake.<schema>.<table>."""
     rows = connections.query(
         "select table_schema, table_name from lake.information_schema.tables "
-        "where table_schema in ('bronze', 'silver', 'gold_candidate') and table_type = 'BASE TABLE'"
+        f"where table_schema in ('bronze', 'silver', {literal(CANDIDATE)}) and table_type = 'BASE TABLE'"
     )
     return {f"lake.{schema}.{table}" for schema, table in rows}
 
@@ -110,15 +112,17 @@ def newest_totals(tables: Sequence[TableSpec]) -> dict[TableSpec, dict[str, Deci
     }
 
 
-def gold_candidate_snapshots(relations: set[str]) -> dict[str, int]:
-    """{table: current snapshot id} of every table of gold_candidate that has one."""
-    tables = sorted(name.rsplit(".", 1)[1] for name in relations if name.startswith("lake.gold_candidate."))
+def candidate_snapshots(schema: str = CANDIDATE) -> dict[str, int]:
+    """{table: current snapshot id} of every table of the schema that was ever written."""
+    tables = connections.query(
+        "select table_name from lake.information_schema.tables "
+        f"where table_schema = {literal(schema)} and table_type = 'BASE TABLE' order by 1"
+    )
     if not tables:
         return {}
     selects = [
-        f"select {literal(table)}, snapshot_id from lake.gold_candidate.{identifier(table + '$refs')} "
-        "where name = 'main'"
-        for table in tables
+        f"select {literal(table)}, snapshot_id from lake.{schema}.{identifier(table + '$refs')} where name = 'main'"
+        for (table,) in tables
     ]
     return dict(connections.query(" union all ".join(selects)))
 

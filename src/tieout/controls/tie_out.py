@@ -30,7 +30,7 @@ from tieout.controls.layers import (
     Held,
     Outcome,
     Part,
-    gold_candidate_snapshots,
+    candidate_snapshots,
     held_in_bronze,
     newest_totals,
     recorded_outcomes,
@@ -95,7 +95,7 @@ def measure(batch: Batch) -> TieOutReport:
 
     with ThreadPoolExecutor(_THREADS) as pool:
         # Before the identities: a table that changes meanwhile is then refused by publish.
-        snapshots = gold_candidate_snapshots(present)
+        snapshots = candidate_snapshots()
         silver = pool.submit(silver_totals, in_silver)
         newest = pool.submit(newest_totals, [table for table in in_bronze if table.kind == "landing"])
         gold = pool.submit(identity_totals, identities)
