@@ -87,7 +87,7 @@ def held_in_bronze(tables: Sequence[TableSpec], batch: Batch) -> dict[Part, Held
     selects.append(
         "select source, entity, file, 0, 0, count(*), "
         f"count_if(reason_code = {literal(CONFLICT)}) from lake.bronze.quarantine "
-        f"where {of_run(batch.run_id, batch.day)} group by 1, 2, 3"
+        f"where _batch = {literal(batch.day)} group by 1, 2, 3"
     )
     rows = connections.query(
         "select source, entity, file, sum(upserts), sum(deletes), sum(quarantined), sum(conflicts) "
