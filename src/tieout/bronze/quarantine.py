@@ -15,6 +15,7 @@ from tieout import connections
 from tieout.batch import Batch
 from tieout.bronze.schema import NAMESPACE
 from tieout.bronze.writer import ParquetStream, replace_files
+from tieout.controls.literals import literal
 from tieout.extract.faults import Rejected
 from tieout.sources import TableSpec
 
@@ -69,14 +70,33 @@ def ensure_quarantine(catalog: Catalog) -> Table:
         return catalog.load_table((NAMESPACE, NAME))
 
 
-class Quarantine:
-    """The lines of one source table and batch. Nothing is seen of them before commit()."""
+def quarantined_entities(source: str, batch: Batch) -> set[str]:
+    """The tables of a source of which an earlier run of the batch has put lines here."""
+    ensure_quarantine(connections.iceberg_catalog())
+    rows = connections.query(
+        f'select distinct partition.entity from lake.{NAMESPACE}."{NAME}$partitions" '
+        f"where partition._batch = {literal(batch.day)} and partition.source = {literal(source)}"
+    )
+    return {entity for (entity,) in rows}
 
-    def __init__(self, table: TableSpec, batch: Batch, now: datetime) -> None:
-        self._table, self._batch, self._now = table, batch, now
-        self._quarantine = ensure_quarantine(connections.iceberg_catalog())
-        folder = f"_batch={batch}/source={table.source}/entity={table.name}"
-        self._stream = ParquetStream(f"{self._quarantine.location()}/data/{folder}", SCHEMA)
+
+class Quarantine:
+    """The lines of one source table and batch. Nothing is seen of them before commit().
+
+    held: whether an earlier run of the batch has put lines here, which commit() then replaces.
+    """
+
+    def __init__(self, table: TableSpec, batch: Batch, now: datetime, held: bool) -> None:
+        self._table, self._batch, self._now, self._held = table, batch, now, held
+        self._quarantine: Table | None = None
+        self._stream: ParquetStream | None = None
+
+    def _open(self) -> ParquetStream:
+        if self._stream is None:
+            self._quarantine = ensure_quarantine(connections.iceberg_catalog())
+            folder = f"_batch={self._batch}/source={self._table.source}/entity={self._table.name}"
+            self._stream = ParquetStream(f"{self._quarantine.location()}/data/{folder}", SCHEMA)
+        return self._stream
 
     def add(self, file: str, lines: Sequence[Rejected]) -> None:
         """Take lines of one file; memory is bounded, however many there are."""
@@ -93,20 +113,24 @@ class Quarantine:
             "raw": [line.raw for line in lines],
             "quarantined_at": [self._now] * count,
         }
-        self._stream.write(pa.RecordBatch.from_pydict(columns, schema=SCHEMA))
+        self._open().write(pa.RecordBatch.from_pydict(columns, schema=SCHEMA))
 
     def commit(self) -> None:
         """Replace what an earlier run of the batch has put there."""
         from pyiceberg.expressions import And, EqualTo
 
-        self._stream.__exit__(None)
+        if self._stream is None and not self._held:
+            return
+        stream = self._open()
+        stream.__exit__(None)
         ours = And(
             EqualTo("_batch", str(self._batch)),
             EqualTo("source", self._table.source),
             EqualTo("entity", self._table.name),
         )
-        replace_files(self._quarantine, ours, self._stream.written.files)
+        replace_files(self._quarantine, ours, stream.written.files)
 
     def abandon(self) -> None:
         """Leave the table as it was: the run could not go on."""
-        self._stream.__exit__(RuntimeError)
+        if self._stream:
+            self._stream.__exit__(RuntimeError)

@@ -20,9 +20,11 @@ import pyarrow as pa
 from tieout import connections
 from tieout.batch import Batch
 from tieout.bronze.conflicts import record_conflicts
-from tieout.bronze.quarantine import Quarantine
+from tieout.bronze.quarantine import Quarantine, quarantined_entities
+from tieout.bronze.schema import NAMESPACE
 from tieout.bronze.writer import BatchWriter
 from tieout.controls import ops
+from tieout.controls.literals import identifier, literal
 from tieout.errors import ConfigError, LandingError
 from tieout.extract.chunks import Chunk
 from tieout.extract.currencies import Currencies, read_currencies
@@ -30,7 +32,7 @@ from tieout.extract.deliveries import Chosen, Delivery, check_unchanged, choose,
 from tieout.extract.faults import TOO_MANY_BAD_LINES, Rejected, UnreadableFile
 from tieout.extract.readers import read_file
 from tieout.settings import get_settings
-from tieout.sources import TableSpec, load_source
+from tieout.sources import Source, TableSpec, load_source
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +71,12 @@ def extract_landing(source: str, batch: Batch) -> list[ops.TableOutcome]:
     deliveries = list_deliveries(described, batch)
     taken = taken_by_others(described, batch)
     currencies = read_currencies()
-    extracted_at = next_extraction(described.tables, started_at)
+    before = read_before(described, batch)
     outcomes: list[ops.TableOutcome] = []
     failures: list[str] = []
     try:
         for table in described.tables:
-            load = _TableLoad(table, batch, currencies, extracted_at)
+            load = _TableLoad(table, batch, currencies, before, started_at)
             ours = [t for t in taken if t.entity == table.name]
             try:
                 failures += load.run(choose(deliveries.pop(table.name, []), ours))
@@ -94,24 +96,44 @@ def extract_landing(source: str, batch: Batch) -> list[ops.TableOutcome]:
     return outcomes
 
 
-def next_extraction(tables: Sequence[TableSpec], now: datetime) -> datetime:
-    """Now, or just after the newest extraction in Bronze: Silver reads what was extracted later than what it holds."""
-    newest = connections.query(
-        "select max(newest) from ("
-        + " union all ".join(
-            f'select max(data._extracted_at.max) as newest from lake.bronze."{table.identifier}$partitions"'
-            for table in tables
+@dataclass(frozen=True)
+class Before:
+    """What the lake held before: the newest extraction, and the tables of which the batch has rows already."""
+
+    extracted_at: datetime | None
+    in_bronze: set[str]
+    in_quarantine: set[str]
+
+    def next_extraction(self, now: datetime) -> datetime:
+        """Now, or just after the newest extraction: Silver reads what was extracted later than what it holds."""
+        return max(now, self.extracted_at + timedelta(microseconds=1)) if self.extracted_at else now
+
+
+def read_before(source: Source, batch: Batch) -> Before:
+    """Two queries of metadata alone, however many tables and rows there are."""
+    rows = connections.query(
+        " union all ".join(
+            f"select {literal(table.name)}, max(data._extracted_at.max), "
+            f"coalesce(bool_or(partition._batch = {literal(batch.day)}), false) "
+            f"from lake.{NAMESPACE}.{identifier(table.identifier + '$partitions')}"
+            for table in source.tables
         )
-        + ")"
-    )[0][0]
-    return max(now, newest + timedelta(microseconds=1)) if newest else now
+    )
+    return Before(
+        extracted_at=max((newest for _, newest, _ in rows if newest), default=None),
+        in_bronze={name for name, _, has_batch in rows if has_batch},
+        in_quarantine=quarantined_entities(source.name, batch),
+    )
 
 
 class _TableLoad:
     """One table's files of one batch."""
 
-    def __init__(self, table: TableSpec, batch: Batch, currencies: Currencies, extracted_at: datetime) -> None:
-        self._table, self._batch, self._currencies, self._extracted_at = table, batch, currencies, extracted_at
+    def __init__(
+        self, table: TableSpec, batch: Batch, currencies: Currencies, before: Before, started_at: datetime
+    ) -> None:
+        self._table, self._batch, self._currencies, self._before = table, batch, currencies, before
+        self._extracted_at = before.next_extraction(started_at)
         self.outcomes: list[ops.TableOutcome] = []
 
     def run(self, chosen: Sequence[Chosen]) -> list[str]:
@@ -132,7 +154,11 @@ class _TableLoad:
         return refused
 
     def _load(self, files: list[FileRead]) -> list[str]:
-        quarantine = Quarantine(self._table, self._batch, self._extracted_at)
+        name = self._table.name
+        if not files and name not in self._before.in_bronze | self._before.in_quarantine:
+            return []
+        held = name in self._before.in_quarantine
+        quarantine = Quarantine(self._table, self._batch, self._extracted_at, held)
         refused: list[str] = []
         try:
             with BatchWriter(self._table, self._batch, self._extracted_at) as writer:

@@ -18,6 +18,7 @@ from tieout.errors import ConfigError, ExtractionError, LandingError
 from tieout.extract import deliveries, landing
 from tieout.extract.landing import extract_landing
 from tieout.settings import get_settings
+from tieout.sources import load_source
 
 pytestmark = pytest.mark.integration
 
@@ -155,7 +156,7 @@ def test_the_same_bytes_twice_in_a_batch_are_one_delivery(lake: None) -> None:
     assert bronze() == [("po_1", 100, first, 1)]
 
 
-def test_a_file_replaced_after_it_was_taken_is_a_new_delivery(lake: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_replaced_after_it_was_taken_is_a_new_delivery(lake: None) -> None:
     file = deliver(f"payouts/{DAY_1}/a.jsonl", payout(1))
     run(DAY_1)
     deliver(f"payouts/{DAY_1}/a.jsonl", payout(1, amount=7))
@@ -307,13 +308,13 @@ def test_a_crash_after_the_commit_loses_and_doubles_nothing(lake: None, monkeypa
     assert recorded(DAY_1)[-1] == (file, "loaded")
 
 
-def test_extraction_times_go_forward_though_the_clock_goes_back(lake: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extraction_times_go_forward_though_the_clock_goes_back(lake: None) -> None:
     deliver(f"payouts/{DAY_1}/a.jsonl", payout(1))
     run(DAY_1)
     ((newest,),) = connections.query("select max(_extracted_at) from lake.bronze.stripe__payouts")
-    tables = landing.load_source("stripe").tables
-    earlier = newest.replace(year=2020)
-    assert landing.next_extraction(tables, earlier) > newest
+    before = landing.read_before(load_source("stripe"), Batch.of(DAY_1, "again"))
+    assert before.in_bronze == {"payouts"}
+    assert before.next_extraction(newest.replace(year=2020)) > newest
 
 
 def test_only_landing_sources_are_delivered_in_files() -> None:
@@ -323,5 +324,5 @@ def test_only_landing_sources_are_delivered_in_files() -> None:
 
 def test_hashes_are_of_the_bytes(lake: None) -> None:
     deliver(f"payouts/{DAY_1}/a.jsonl", data=b"abc")
-    (found,) = deliveries.list_deliveries(landing.load_source("stripe"), Batch.of(DAY_1, "run"))["payouts"]
+    (found,) = deliveries.list_deliveries(load_source("stripe"), Batch.of(DAY_1, "run"))["payouts"]
     assert found.sha256() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
