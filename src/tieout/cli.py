@@ -93,18 +93,20 @@ def sql(
 
 @app.command()
 def generate(
-    scale: Annotated[float, typer.Option(min=0.0001, help="1 is a mid-size company's history.")] = 0.1,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same company.")] = 42,
+    scale: Annotated[
+        str, typer.Option(help="About how many rows: a number, or tiny, small, demo, large, huge.")
+    ] = "demo",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same company.")] = 1,
+    start: Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day, YYYY-MM-DD.")] = None,
+    replace: Annotated[bool, typer.Option(help="Delete all rows of the app database first.")] = False,
     advance: Annotated[int, typer.Option(min=0, help="Live N more days instead of starting anew.")] = 0,
 ) -> None:
     """Fill the app database, and landing, with a company's life."""
     with _clear_errors():
-        from tieout import generate as generator
+        from tieout.generate.command import run as make
 
-        if advance:
-            generator.advance(advance)
-        else:
-            generator.generate(scale, seed)
+        make(scale, seed, start, end, replace, advance)
 
 
 @app.command()
@@ -130,7 +132,7 @@ def tie_out(
 @app.command()
 def demo() -> None:
     """Set everything up, live through three days of a company, and show what came out."""
-    _deliver(lambda: _function("tieout.orchestration.demo", "demo")())
+    _deliver(lambda: _function("tieout.demo", "demo")())
 
 
 def _function(module: str, name: str) -> Callable[..., Any]:

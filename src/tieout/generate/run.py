@@ -26,6 +26,8 @@ from tieout.generate.truth import DELETES, FAULTS, LATE_ROWS, forget_truth, mome
 
 # (rows written so far, rows expected in all, what is being written)
 Progress = Callable[[int, int, str], None]
+# Two years, told from no clock: the same call makes the same company on any day.
+START, END = date(2024, 11, 1), date(2026, 10, 31)
 # Days lived at a time by advance: their changes are held in memory until they are written.
 _DAYS_AT_ONCE = 7
 
@@ -57,8 +59,8 @@ class Summary:
 def generate(
     scale: int | str = "demo",
     seed: int = 1,
-    start: date = date(2024, 11, 1),
-    end: date = date(2026, 10, 31),
+    start: date = START,
+    end: date = END,
     progress: Progress | None = None,
     *,
     rates: Rates | None = None,
@@ -72,13 +74,25 @@ def generate(
     that already has a generated company is refused. All rows come in one transaction; extracts and truth are written
     before it ends, so that a failure leaves files that the next call replaces, and no rows.
     """
-    began = time.monotonic()
-    target = target or Target.of_settings()
     try:
         expected = rows_of(scale)
         plan = Plan.of(expected, seed, start, end, rates)
     except PlanError as error:
         raise GenerateError(str(error)) from error
+    return live(plan, end, target or Target.of_settings(), progress, replace=replace, expected=expected)
+
+
+def live(
+    plan: Plan,
+    end: date,
+    target: Target,
+    progress: Progress | None = None,
+    *,
+    replace: bool = False,
+    expected: int = 0,
+) -> Summary:
+    """`generate` for a plan that is there already; ``expected`` is for the progress only."""
+    began = time.monotonic()
     summary = Summary(end)
     with target.connect() as conn:
         state = read_state(conn)

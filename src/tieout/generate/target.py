@@ -9,6 +9,8 @@ from typing import Any
 
 import psycopg
 
+from tieout.errors import StackError
+
 
 @dataclass(frozen=True)
 class Target:
@@ -22,7 +24,20 @@ class Target:
     @classmethod
     def of_settings(cls) -> Target:
         """The app database and the landing bucket of the stack."""
-        from tieout.connections import LANDING_BUCKET, app_db, s3_client
+        from tieout.connections import LANDING_BUCKET, s3_client
         from tieout.settings import get_settings
 
-        return cls(app_db, s3_client(), LANDING_BUCKET, get_settings().home / "truth")
+        return cls(_app_db, s3_client(), LANDING_BUCKET, get_settings().home / "truth")
+
+
+def _app_db(**options: Any) -> psycopg.Connection:
+    from tieout.connections import app_db
+    from tieout.settings import get_settings
+
+    try:
+        return app_db(**options)
+    except psycopg.OperationalError as error:
+        s = get_settings()
+        raise StackError(
+            f"no app database at {s.postgres_host}:{s.postgres_port}: start the stack with `tieout up` ({error})"
+        ) from error
