@@ -75,7 +75,7 @@ def _gone(table: TableSpec, batch: Batch, scratch: str, in_silver: bool) -> str:
     bronze = f"select {key} from {table.bronze} where _op = '{UPSERT}'"
     if in_silver:
         # Silver's living rows, those this batch had marked before, and batches that Silver has not merged yet.
-        silver_key = ", ".join(f'"{table.column(name).silver}"' for name in table.key)
+        silver_key = ", ".join(f'"{table.column(name).silver}" as "{name}"' for name in table.key)
         known = (
             f"select {silver_key} from {table.silver} where not is_deleted or _batch = {day}"
             f" union {bronze} and _extracted_at > (select coalesce(max(_extracted_at), timestamp '1970-01-01 UTC')"
