@@ -27,7 +27,6 @@
                 'temp_relation': '(' ~ sql ~ ')',
                 'unique_key': config.require('unique_key'),
                 'dest_columns': comments.keys() | reject('equalto', '') | list,
-                'incremental_predicates': config.get('incremental_predicates'),
             }) }}
         {%- endcall -%}
         {%- do set_comments(table, comments) -%}

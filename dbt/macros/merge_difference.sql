@@ -4,12 +4,13 @@
    result is what a full refresh would give, whatever was there before, in one atomic commit; where nothing changed,
    nothing is committed and the table keeps its snapshot.
 
-   incremental_predicates limit it to a part of the table (fact_ar_aging: one as_of date); rows outside stay. #}
+   meta.rewrites_day names a date column: then only the rows of as_of() are compared and the other days stay. It is a
+   name and not a condition, because a manifest that was parsed for one day is used on others. #}
 {% macro get_incremental_difference_sql(arg_dict) %}
     {%- set key = arg_dict['unique_key'] -%}
     {%- set key = [key] if key is string else key -%}
     {%- set columns = arg_dict['dest_columns'] -%}
-    {%- set scope = arg_dict['incremental_predicates'] or [] -%}
+    {%- set day_column = config.get('meta', {}).get('rewrites_day') -%}
     merge into {{ arg_dict['target_relation'] }} as held
     using (
         select
@@ -21,7 +22,7 @@
         from {{ arg_dict['temp_relation'] }} as made
         full join (
             select * from {{ arg_dict['target_relation'] }}
-            {%- if scope %} where {{ scope | join(' and ') }}{% endif %}
+            {%- if day_column %} where {{ day_column }} = date '{{ as_of() }}'{% endif %}
         ) as held
             on {{ same_key('made', 'held', key) }}
         where made.{{ key[0] }} is null or held.{{ key[0] }} is null
@@ -30,7 +31,7 @@
             {%- endfor %}
     ) as came
     on {{ same_key('held', 'came', key) }}
-        {%- for predicate in scope %} and held.{{ predicate }}{% endfor %}
+        {%- if day_column %} and held.{{ day_column }} = date '{{ as_of() }}'{% endif %}
     when matched and came._is_gone then delete
     when matched then update set
         {{ set_columns(columns) }}

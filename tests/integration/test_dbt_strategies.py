@@ -45,8 +45,7 @@ MODELS = {
         select id, day, value from {{ source('scratch', 'dbt_test_truth') }}
     """,
     "dbt_test_one_day": """
-        {{ config(unique_key='id', incremental_strategy='difference',
-                  incremental_predicates=["day = date '" ~ as_of() ~ "'"]) }}
+        {{ config(unique_key='id', incremental_strategy='difference', meta={'rewrites_day': 'day'}) }}
         select id, day, value from {{ source('scratch', 'dbt_test_truth') }} where day = date '{{ as_of() }}'
     """,
 }

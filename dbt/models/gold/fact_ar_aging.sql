@@ -1,6 +1,6 @@
 {{ config(
     unique_key=['as_of_date', 'invoice_id'],
-    incremental_predicates=["as_of_date = date '" ~ as_of() ~ "'"],
+    meta={'rewrites_day': 'as_of_date'},
     properties={'partitioning': "array['month(as_of_date)']"},
 ) }}
 {% set as_of_date = "date '" ~ as_of() ~ "'" %}
