@@ -266,7 +266,7 @@ def only_payments(payments, monkeypatch):
     source = type("Source", (), {"tables": (PAYMENTS,)})
     monkeypatch.setattr(tie_out, "load_sources", lambda: {SOURCE: source})
     monkeypatch.setattr(tie_out, "load_identities", lambda: ())
-    monkeypatch.setattr(tie_out, "held_in_bronze", lambda tables, batch: {})
+    monkeypatch.setattr(tie_out, "held_in_bronze", lambda tables, batch, present: {})
     ops.ensure_ops_tables()
     return payments
 

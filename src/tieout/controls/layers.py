@@ -20,6 +20,7 @@ from tieout.sources import TableSpec
 
 # The losing version of a conflict is in Bronze too; every other reason means that the line is not.
 CONFLICT = "conflicting_duplicate"
+QUARANTINE = "lake.bronze.quarantine"
 # Schema of Gold as it was just built.
 CANDIDATE = "gold_candidate"
 
@@ -76,19 +77,26 @@ def recorded_outcomes(batch: Batch) -> dict[Part, Outcome]:
     return {(source, entity, file): Outcome(*counts) for source, entity, file, *counts in rows}
 
 
-def held_in_bronze(tables: Sequence[TableSpec], batch: Batch) -> dict[Part, Held]:
-    """What Bronze and the quarantine hold of the batch; parts of which there is nothing are absent."""
+def held_in_bronze(tables: Sequence[TableSpec], batch: Batch, present: set[str]) -> dict[Part, Held]:
+    """What Bronze and the quarantine hold of the batch; parts of which there is nothing are absent.
+
+    present: the tables that the lake has, as `relations` gives them.
+    """
     selects = [
         f"select {literal(table.source)} as source, {literal(table.name)} as entity, {_file(table)} as file, "
         "count_if(_op = 'upsert') as upserts, count_if(_op = 'delete') as deletes, 0 as quarantined, 0 as conflicts "
         f"from {table.bronze} where _batch = {literal(batch.day)} group by {'3' if table.kind == 'landing' else '()'}"
         for table in tables
+        if table.bronze in present
     ]
-    selects.append(
-        "select source, entity, file, 0, 0, count(*), "
-        f"count_if(reason_code = {literal(CONFLICT)}) from lake.bronze.quarantine "
-        f"where _batch = {literal(batch.day)} group by 1, 2, 3"
-    )
+    if QUARANTINE in present:
+        selects.append(
+            "select source, entity, file, 0, 0, count(*), "
+            f"count_if(reason_code = {literal(CONFLICT)}) from {QUARANTINE} "
+            f"where _batch = {literal(batch.day)} group by 1, 2, 3"
+        )
+    if not selects:
+        return {}
     rows = connections.query(
         "select source, entity, file, sum(upserts), sum(deletes), sum(quarantined), sum(conflicts) "
         f"from ({' union all '.join(selects)}) group by 1, 2, 3"

@@ -89,7 +89,7 @@ def measure(batch: Batch) -> TieOutReport:
     """Compare all layers; records the totals that were measured, but no judgement."""
     present = relations()
     tables = [table for source in load_sources().values() for table in source.tables]
-    in_bronze = [table for table in tables if table.bronze in present]
+    delivered = [table for table in tables if table.kind == "landing" and table.bronze in present]
     in_silver = [table for table in tables if table.silver in present]
     identities = [identity for identity in load_identities() if not _missing(identity, present)]
 
@@ -97,9 +97,9 @@ def measure(batch: Batch) -> TieOutReport:
         # Before the identities: a table that changes meanwhile is then refused by publish.
         snapshots = candidate_snapshots()
         silver = pool.submit(silver_totals, in_silver)
-        newest = pool.submit(newest_totals, [table for table in in_bronze if table.kind == "landing"])
+        newest = pool.submit(newest_totals, delivered)
         gold = pool.submit(identity_totals, identities)
-        held = pool.submit(held_in_bronze, in_bronze, batch)
+        held = pool.submit(held_in_bronze, tables, batch, present)
         source = recorded_source_totals(batch)
         outcomes = recorded_outcomes(batch)
         silver, newest, gold, held = silver.result(), newest.result(), gold.result(), held.result()
