@@ -119,14 +119,10 @@ def run(
 
 @app.command("tie-out")
 def tie_out(
-    date: Annotated[str, typer.Option(help="The batch to compare again, YYYY-MM-DD.")],
+    date: Annotated[str | None, typer.Option(help="The day, YYYY-MM-DD; the last run's if not given.")] = None,
 ) -> None:
-    """Compare source, Bronze, Silver and Gold for one date, and say what differs."""
-    with _clear_errors():
-        from tieout.batch import Batch
-        from tieout.controls.tie_out import tie_out as compare
-
-        compare(Batch.of(date, "cli"))
+    """Show what the last tie-out of source, Bronze, Silver and Gold found; fails if anything differs."""
+    _deliver(lambda: _function("tieout.controls.report", "show")(date))
 
 
 @app.command()
