@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tieout.ml.intervals import Past
 from tieout.ml.models import History, Model, expect
 
 
@@ -17,8 +18,8 @@ from tieout.ml.models import History, Model, expect
 class Plan:
     """How a series is tested.
 
-    cuts: lengths of the training parts, oldest first. horizon: steps forecast from each. block: steps whose totals
-    decide between models (7: a treasurer can wait for the week's cash, and single days are mostly noise).
+    cuts: lengths of the training parts, oldest first. horizon: steps forecast from each. block: steps that a person
+    would look at together (7 days of cash).
     """
 
     cuts: tuple[int, ...]
@@ -31,13 +32,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Score:
-    """A model's backtest. predictions and errors (actual less predicted) are origins x horizon; block_error is the sum
-    of absolute errors of block totals. Ratios are None where they are undefined."""
+    """A model's backtest; errors are actual less predicted. Ratios are None where they are undefined.
+
+    path_error is the mean absolute error of the running total over the horizon. Models are chosen by it: it is what a
+    forecast does to the expected balance. The sum of single steps' errors would prefer, where most days are without
+    cash, a model that expects none.
+    """
 
     model: Model
-    predictions: np.ndarray
-    errors: np.ndarray
-    block_error: float
+    past: Past
+    path_error: float
+    path_wape: float | None
     wape: float | None
     block_wape: float | None
     mase: float | None
@@ -62,21 +67,22 @@ def backtest(model: Model, history: History, plan: Plan) -> Score | Failure:
         return Failure(model, f"{type(error).__name__}: {error}")
     actual = np.stack([history.values[cut : cut + plan.horizon] for cut in plan.cuts])
     errors = actual - predictions
-    block_error = float(np.abs(totals(errors, plan.block)).sum())
+    by_block, actual_by_block = np.abs(totals(errors, plan.block)), np.abs(totals(actual, plan.block))
+    path_error = float(np.abs(errors.cumsum(axis=1)).mean())
     return Score(
         model=model,
-        predictions=predictions,
-        errors=errors,
-        block_error=block_error,
+        past=Past(predictions, errors),
+        path_error=path_error,
+        path_wape=_ratio(path_error, float(actual.sum(axis=1).mean())),
         wape=_ratio(float(np.abs(errors).sum()), float(np.abs(actual).sum())),
-        block_wape=_ratio(block_error, float(np.abs(totals(actual, plan.block)).sum())),
+        block_wape=_ratio(float(by_block.sum()), float(actual_by_block.sum())),
         mase=_mase(errors, history, plan),
     )
 
 
 def ranked(scores: tuple[Score | Failure, ...]) -> list[Score]:
     """The scored models, best first; of equals the one named first, which is the simpler one."""
-    return sorted((score for score in scores if isinstance(score, Score)), key=lambda score: score.block_error)
+    return sorted((score for score in scores if isinstance(score, Score)), key=lambda score: score.path_error)
 
 
 def totals(steps: np.ndarray, block: int) -> np.ndarray:

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+
 from tieout.ml.autoregression import Autoregression
 from tieout.ml.backtest import Plan
 from tieout.ml.combination import Median
 from tieout.ml.intervals import WEEK
-from tieout.ml.models import Model, SeasonalMean, SeasonalNaive
+from tieout.ml.models import History, Model, SeasonalMean, SeasonalNaive
 from tieout.ml.prophet import Prophet
 from tieout.ml.seasonality import Deseasonalized
 from tieout.ml.smoothing import DampedTrend, Ses, Theta
 
 HORIZON = 13 * WEEK  # the whole weeks that hold the forecast's 90 days
-MAX_ORIGINS = 3
+MAX_ORIGINS = 4
 MIN_TRAIN = 28
 # With this much before an origin every candidate may compete; below it only the simple ones.
 FULL_TRAIN = 120
 
 FALLBACK = SeasonalMean()
+
+
+@dataclass(frozen=True)
+class Frequent:
+    """A model that follows single days. Where cash moves on few of them it repeats or bends around accidents: then it
+    is no candidate."""
+
+    inner: Model
+    name: str
+    min_share: float = 0.2
+
+    def enough(self, history: History) -> str:
+        share = float(np.count_nonzero(history.values)) / max(len(history), 1)
+        if share < self.min_share:
+            return f"needs cash on {self.min_share:.0%} of days, there was some on {share:.0%}"
+        return self.inner.enough(history)
+
+    def predict(self, history: History, horizon: int) -> np.ndarray:
+        return self.inner.predict(history, horizon)
+
 
 _SMOOTHED: tuple[Model, ...] = (
     Deseasonalized(Ses(), "ses"),
@@ -26,11 +50,17 @@ _SMOOTHED: tuple[Model, ...] = (
     Autoregression("autoregression", differenced=False),
 )
 # Simple before complex: where two score the same, the first is taken.
-CANDIDATES: tuple[Model, ...] = (FALLBACK, SeasonalNaive(), *_SMOOTHED, Median((FALLBACK, *_SMOOTHED)), Prophet())
+CANDIDATES: tuple[Model, ...] = (
+    FALLBACK,
+    Frequent(SeasonalNaive(), "seasonal_naive"),
+    *_SMOOTHED,
+    Median((FALLBACK, *_SMOOTHED)),
+    Frequent(Prophet(), "prophet"),
+)
 
 
 def plan_of(days: int) -> Plan:
-    """Up to three origins for a history of ``days``, none where 28 days and a week after them do not fit.
+    """Up to four origins for a history of ``days``, none where 28 days and a week after them do not fit.
 
     Origins that leave every model enough to learn from come first; where there is none, a shorter horizon (a quarter
     of the history) is used, so that a young series is still tested on its own past. A horizon is whole weeks, so that a

@@ -15,7 +15,7 @@ LOOKBACK_DAYS = 365
 MAX_PAYMENTS = 20_000
 
 # A median of the rows numbered by size is the mean of the one or two in the middle: exact, where approx_percentile
-# depends on how the work was split.
+# depends on how the work was split. A spread is the distance of the quartiles in logs: how much amounts usually differ.
 PAYMENT_FEATURES = f"""
 with settled as ({SETTLED_PAYMENTS}),
 recent as (
@@ -39,8 +39,13 @@ ranked as (
     from recent
 ),
 party_usual as (
-    select org_id, direction, currency, party_id, avg(amount) as party_median,
-           cast(max(party_span) as double) as usual_gap
+    select org_id, direction, currency, party_id,
+           avg(amount) filter (
+               where party_rank between (party_payments + 1) / 2 and (party_payments + 2) / 2
+           ) as party_median,
+           ln(cast(max(amount) filter (where party_rank = (3 * party_payments + 3) / 4) as double))
+           - ln(cast(max(amount) filter (where party_rank = (party_payments + 3) / 4) as double)) as party_spread,
+           max(party_span) as usual_gap
     from (
         select *, date_diff('day',
                    min(payment_date) over (partition by org_id, direction, currency, party_id),
@@ -48,17 +53,19 @@ party_usual as (
                ) * 1e0 / greatest(party_payments - 1, 1) as party_span
         from ranked
     )
-    where party_rank between (party_payments + 1) / 2 and (party_payments + 2) / 2
     group by org_id, direction, currency, party_id
 ),
 org_usual as (
-    select org_id, direction, currency, avg(amount) as org_median
+    select org_id, direction, currency,
+           avg(amount) filter (where org_rank between (org_payments + 1) / 2 and (org_payments + 2) / 2) as org_median,
+           ln(cast(max(amount) filter (where org_rank = (3 * org_payments + 3) / 4) as double))
+           - ln(cast(max(amount) filter (where org_rank = (org_payments + 3) / 4) as double)) as org_spread
     from ranked
-    where org_rank between (org_payments + 1) / 2 and (org_payments + 2) / 2
     group by org_id, direction, currency
 )
 select ranked.org_id, ranked.payment_id, ranked.payment_date, ranked.amount, ranked.currency, ranked.direction,
-       parties.name as party, ranked.party_payments, party_usual.party_median, org_usual.org_median, ranked.gap_days,
+       parties.name as party, ranked.party_payments, party_usual.party_median,
+       party_usual.party_spread, org_usual.org_median, org_usual.org_spread, ranked.gap_days,
        party_usual.usual_gap, ranked.weekday, ranked.weekday_payments, ranked.direction_payments
 from ranked
 inner join party_usual

@@ -23,7 +23,7 @@ from tieout.errors import TieoutError
 from tieout.ml.backtest import Failure, Plan, Score, backtest, ranked
 from tieout.ml.cash import CANDIDATES, FALLBACK, plan_of
 from tieout.ml.history import CashSeries, load_series
-from tieout.ml.intervals import WEEK, coverage, cumulative_bounds, daily_bounds
+from tieout.ml.intervals import WEEK, Past, coverage, cumulative_bounds, daily_bounds
 from tieout.ml.models import History, Model, expect
 from tieout.ml.money import to_money
 from tieout.ml.tables import ACCURACY, FORECAST, LEVELS, ensure_ml_tables, replace_day
@@ -53,11 +53,11 @@ class SeriesOutcome:
 
 @dataclass(frozen=True)
 class Flow:
-    """One flow's forecast: expected values of the days ahead, the errors its intervals rest on, and every score."""
+    """One flow's forecast: expected values of the days ahead, the past its intervals rest on, and every score."""
 
     model: Model
     expected: np.ndarray
-    errors: np.ndarray
+    past: Past
     reason: str
     plan: Plan
     scores: tuple[Score | Failure, ...]
@@ -107,11 +107,11 @@ def forecast_flow(history: History, candidates: tuple[Model, ...] = CANDIDATES) 
     plan = plan_of(len(history))
     if not history.values.any():
         reason = "no cash moved in the history, so none is expected"
-        return Flow(FALLBACK, np.zeros(HORIZON_DAYS), np.zeros((1, WEEK)), reason, plan, ())
+        return Flow(FALLBACK, np.zeros(HORIZON_DAYS), Past(np.zeros((1, WEEK)), np.zeros((1, WEEK))), reason, plan, ())
     if not plan:
         reason = f"{len(history)} days of history are too few for a backtest: the mean of past weekdays stands in"
         expected = expect(FALLBACK, history, HORIZON_DAYS)
-        return Flow(FALLBACK, expected, _spread(history.values), reason, plan, ())
+        return Flow(FALLBACK, expected, _unbacked(history.values), reason, plan, ())
     scores = tuple(backtest(model, history, plan) for model in candidates)
     best_first = ranked(scores)
     for best in best_first:
@@ -120,34 +120,38 @@ def forecast_flow(history: History, candidates: tuple[Model, ...] = CANDIDATES) 
         except Exception as error:  # as in the backtest: the next best model takes over
             log.warning("%s failed on the whole history, the next best is taken: %s", best.model.name, error)
             continue
-        return Flow(best.model, expected, best.errors, _why(best, plan, best_first), plan, scores)
+        return Flow(best.model, expected, best.past, _why(best, plan, best_first), plan, scores)
     raise ForecastError("; ".join(f"{s.model.name}: {s.reason}" for s in scores if isinstance(s, Failure)))
 
 
 def _why(best: Score, plan: Plan, best_first: list[Score]) -> str:
-    weeks = f"weekly totals over {len(plan.cuts)} backtest(s) of {plan.horizon} days"
-    if best.block_wape is None:
-        return f"no cash moved in the {weeks}, so the simplest model is taken"
-    rest = ", ".join(f"{s.model.name} {s.block_wape:.0%}" for s in best_first if s is not best)
-    return f"smallest error of {weeks}: {best.block_wape:.0%}" + (f" ({rest})" if rest else "")
+    tests = f"{len(plan.cuts)} backtest(s) of {plan.horizon} days"
+    if best.path_wape is None:
+        return f"no cash moved in {tests}, so the simplest model is taken"
+    rest = ", ".join(f"{s.model.name} {s.path_wape:.0%}" for s in best_first if s is not best)
+    return f"its running total was off least in {tests}: {best.path_wape:.0%}" + (f" ({rest})" if rest else "")
 
 
-def _spread(values: np.ndarray) -> np.ndarray:
+def _unbacked(values: np.ndarray) -> Past:
     """Deviations from the mean in whole weeks, as one origin: all that a history without a backtest can say."""
-    deviations = values - values.mean()
     weeks = -(-len(values) // WEEK)
-    return np.resize(deviations, weeks * WEEK).reshape(1, -1)
+    repeated = np.resize(values, weeks * WEEK).reshape(1, -1)
+    mean = np.full_like(repeated, values.mean())
+    return Past(mean, repeated - mean)
 
 
 def _days(series: CashSeries, flows: dict[str, Flow]) -> Iterator[dict[str, Any]]:
     """One row per day ahead. From here on amounts are Decimal; bounds always hold what they bound."""
     inflow, outflow = flows["inflow"], flows["outflow"]
     net_expected = inflow.expected - outflow.expected
-    net_errors = _net_errors(inflow.errors, outflow.errors)
+    net_past = inflow.past.minus(outflow.past)
     seed = zlib.crc32(series.name.encode())  # of its own, so that no other series changes this one's numbers
-    ahead = {name: _bounds(flow.expected, flow.errors, floor=0.0) for name, flow in flows.items()}
-    ahead["net"] = _bounds(net_expected, net_errors)
-    drift = cumulative_bounds(net_errors, LEVELS, HORIZON_DAYS, seed)
+    ahead = {
+        name: {level: daily_bounds(flow.expected, flow.past, level, floor=0.0) for level in LEVELS}
+        for name, flow in flows.items()
+    }
+    ahead["net"] = {level: daily_bounds(net_expected, net_past, level) for level in LEVELS}
+    drift = cumulative_bounds(net_past.errors, LEVELS, HORIZON_DAYS, seed)
     reason = f"inflow: {inflow.model.name}, {inflow.reason}; outflow: {outflow.model.name}, {outflow.reason}"
     balance, level_unit = series.balance, series.minor_unit
     for i in range(HORIZON_DAYS):
@@ -179,22 +183,6 @@ def _days(series: CashSeries, flows: dict[str, Flow]) -> Iterator[dict[str, Any]
             row[f"closing_balance_lower_{level}"] = balance + low
             row[f"closing_balance_upper_{level}"] = balance + high
         yield row
-
-
-def _bounds(expected: np.ndarray, errors: np.ndarray, floor: float = -np.inf) -> dict[int, tuple[Any, Any]]:
-    bounds = {}
-    for level in LEVELS:
-        low, high = daily_bounds(errors, level, len(expected))
-        bounds[level] = (np.maximum(expected + low, floor), np.maximum(expected + high, floor))
-    return bounds
-
-
-def _net_errors(inflow: np.ndarray, outflow: np.ndarray) -> np.ndarray:
-    """Errors of the net, day by day; a flow that never moved has no errors and adds none."""
-    if inflow.shape == outflow.shape:
-        return inflow - outflow
-    longer = max(inflow.shape, outflow.shape, key=np.prod)
-    return np.resize(inflow, longer) - np.resize(outflow, longer)
 
 
 def _failed(series: CashSeries, reason: str) -> dict[str, Any]:
@@ -230,15 +218,16 @@ def _scores(series: CashSeries, flows: dict[str, Flow]) -> Iterator[dict[str, An
                 "model_version": MODEL_VERSION,
             }
             if isinstance(score, Failure):
-                row |= dict.fromkeys(("wape_daily", "wape_weekly", "mase", "coverage_80", "coverage_95"))
+                row |= dict.fromkeys(("wape_path", "wape_daily", "wape_weekly", "mase", "coverage_80", "coverage_95"))
                 row |= {"status": "failed", "reason": score.reason}
             else:
                 row |= {
                     "status": "scored",
+                    "wape_path": score.path_wape,
                     "wape_daily": score.wape,
                     "wape_weekly": score.block_wape,
                     "mase": score.mase,
-                    **{f"coverage_{level}": coverage(score.predictions, score.errors, level) for level in LEVELS},
+                    **{f"coverage_{level}": coverage(score.past, level) for level in LEVELS},
                     "reason": flow.reason if chosen else f"{flow.model.name} was off by less",
                 }
             yield row

@@ -1,10 +1,13 @@
 """How far off a forecast may be, from how far off it was: intervals from the backtest's own errors.
 
-Cash comes in jumps, so no distribution is assumed. Errors are arrays of origins x days, actual less predicted; days are
-whole weeks (backtest.py sees to it), so that a column is the same weekday at every origin and in the forecast.
+Cash comes in jumps and on few days, so no distribution is assumed. Errors are arrays of origins x days, actual less
+predicted; days are whole weeks (cash.py sees to it), so that a column is the same weekday at every origin and in the
+forecast. An interval always holds the expected value itself.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,22 +18,46 @@ PATHS = 1000
 ENOUGH_PER_WEEKDAY = 24
 
 
-def daily_bounds(errors: np.ndarray, level: int, days: int) -> tuple[np.ndarray, np.ndarray]:
-    """The central ``level`` % of errors of each of ``days`` days ahead, as (low <= 0, high >= 0)."""
+@dataclass(frozen=True)
+class Past:
+    """What a model predicted and how far off it was, origins x days each."""
+
+    predictions: np.ndarray
+    errors: np.ndarray
+
+    def without(self, origin: int) -> Past:
+        return Past(np.delete(self.predictions, origin, axis=0), np.delete(self.errors, origin, axis=0))
+
+    def minus(self, other: Past) -> Past:
+        """Of the difference of two flows, day by day. A past of fewer days is repeated: it is that of a flow whose
+        errors are all alike."""
+        longer = max(self.errors.shape, other.errors.shape, key=np.prod)
+        mine, theirs = (Past(np.resize(p.predictions, longer), np.resize(p.errors, longer)) for p in (self, other))
+        return Past(mine.predictions - theirs.predictions, mine.errors - theirs.errors)
+
+
+def daily_bounds(expected: np.ndarray, past: Past, level: int, floor: float = -np.inf) -> tuple[np.ndarray, np.ndarray]:
+    """(low, high) of the central ``level`` % of each expected day.
+
+    A past error moves the expected value by as much; a past day on which nothing moved stands for nothing moving.
+    """
     tail = (100 - level) / 2
-    by_weekday = errors.reshape(-1, WEEK)
-    if len(by_weekday) < ENOUGH_PER_WEEKDAY:
-        low, high = np.percentile(by_weekday, [tail, 100 - tail])
-        low, high = np.full(WEEK, low), np.full(WEEK, high)
-    else:
-        low, high = np.percentile(by_weekday, [tail, 100 - tail], axis=0)
-    return np.resize(np.minimum(low, 0.0), days), np.resize(np.maximum(high, 0.0), days)
+    errors = past.errors.reshape(-1, WEEK)
+    quiet = (past.predictions + past.errors).reshape(-1, WEEK) == 0
+    if len(errors) < ENOUGH_PER_WEEKDAY:
+        errors, quiet = np.tile(errors.reshape(-1, 1), WEEK), np.tile(quiet.reshape(-1, 1), WEEK)
+    weekday = np.arange(len(expected)) % WEEK
+    outcomes = np.where(quiet[:, weekday], 0.0, np.maximum(expected + errors[:, weekday], floor))
+    low = np.percentile(outcomes, tail, axis=0, method="lower")
+    high = np.percentile(outcomes, 100 - tail, axis=0, method="higher")
+    return np.minimum(low, expected), np.maximum(high, expected)
 
 
 def cumulative_bounds(
     errors: np.ndarray, levels: tuple[int, ...], days: int, seed: int
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """The same of the errors' running sum, by level: paths of blocks drawn from the errors (moving block bootstrap)."""
+    """(low <= 0, high >= 0) of the errors' running sum, by level: paths of blocks drawn from the errors (moving block
+    bootstrap, Künsch 1989)."""
     random = np.random.default_rng(seed)
     origins, length = errors.shape
     block = min(BLOCK, length)
@@ -47,13 +74,15 @@ def cumulative_bounds(
     return bounds
 
 
-def coverage(predictions: np.ndarray, errors: np.ndarray, level: int) -> float | None:
+def coverage(past: Past, level: int) -> float | None:
     """Share of backtest days within the interval that the other origins' errors give; None below two origins."""
-    if len(errors) < 2:
+    if len(past.errors) < 2:
         return None
     inside = []
-    for i, prediction in enumerate(predictions):
-        low, high = daily_bounds(np.delete(errors, i, axis=0), level, len(prediction))
-        actual = prediction + errors[i]
-        inside.append((actual >= np.maximum(prediction + low, 0)) & (actual <= prediction + high))
+    for i, (prediction, error) in enumerate(zip(past.predictions, past.errors, strict=True)):
+        low, high = daily_bounds(prediction, past.without(i), level, floor=0.0)
+        actual = prediction + error
+        # The sum of prediction and error is off by a rounding from what was: the bounds are not that sharp either.
+        slack = 1e-9 * np.maximum(np.abs(prediction), np.abs(error))
+        inside.append((actual >= low - slack) & (actual <= high + slack))
     return float(np.mean(inside))

@@ -1,15 +1,14 @@
 """Unusual payments: an isolation forest over how each payment differs from its counterparty's habits.
 
 The forest (Liu, Ting and Zhou, 2008; scikit-learn's, seeded) isolates rare payments in few random cuts. A payment
-becomes an alert only where its score is high and a feature of it can be named that is plainly out of the ordinary: what
-no person can follow is not raised.
+becomes an alert only where its score is high and its amount is plainly out of the ordinary: what no person can follow
+is not raised.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -31,30 +30,22 @@ OWN_HABIT = 5
 THRESHOLD = 0.65
 HIGH_SCORE = 0.75
 MEDIUM_SCORE = 0.70
-# At most this share of the payments seen, and never fewer than five: a flood of alerts is read by no one.
-MAX_SHARE = 0.001
-MIN_ALERTS = 5
+# At most this share of the payments seen, and never fewer than three: a flood of alerts is read by no one.
+MAX_SHARE = 0.0005
+MIN_ALERTS = 3
 
-# |log ratio| from which an amount is plainly out of the ordinary: 4 times, or a quarter of, the usual.
-AMOUNT_FACTOR = math.log(4)
-GAP_FACTOR = math.log(4)
-RARE_WEEKDAY = 0.01
+# An amount is plainly out of the ordinary from four times the usual on, where that is also three quartile distances
+# above it (Tukey's "far out"): for a counterparty whose amounts differ widely, four times the usual is nothing.
+PLAIN_RATIO = 4
+PLAIN_DISTANCE = 3.0
+# Amounts that hardly differ would make any cent a long way: no distance counts for less than this (in logs).
+MIN_SPREAD = math.log(1.5)
+# Gap and weekday add to an amount; alone they are no reason to look at a payment.
+PLAIN_GAP = math.log(4)
+PLAIN_WEEKDAY = -math.log(0.01)
 
-
-@dataclass(frozen=True)
-class Feature:
-    """name, and the threshold of its absolute value from which it may stand as a reason."""
-
-    name: str
-    plain_from: float
-
-
-FEATURES = (
-    Feature("amount_to_usual", AMOUNT_FACTOR),
-    Feature("amount_to_organization", 2 * AMOUNT_FACTOR),
-    Feature("gap_to_usual", GAP_FACTOR),
-    Feature("weekday_rarity", -math.log(RARE_WEEKDAY)),
-)
+FEATURES = ("amount_to_usual", "amount_to_organization", "gap_to_usual", "weekday_rarity")
+AMOUNTS = FEATURES[:2]
 
 
 def find_unusual(payments: Sequence[dict[str, Any]]) -> list[Alert]:
@@ -78,9 +69,12 @@ def find_unusual(payments: Sequence[dict[str, Any]]) -> list[Alert]:
     shares = _contributions(forest, matrix, suspects)
     alerts = []
     for index, share in zip(suspects, shares, strict=True):
-        plain = [i for i in np.argsort(-share, kind="stable") if abs(matrix[index, i]) >= FEATURES[i].plain_from]
-        if plain:
-            reasons = [_reason(FEATURES[i].name, payments[index]) for i in plain]
+        plain = _plain(payments[index], matrix[index])
+        if any(feature in AMOUNTS for feature in plain):
+            by_share = [FEATURES[i] for i in np.argsort(-share, kind="stable") if FEATURES[i] in plain]
+            # One amount, one sentence: the counterparty's habit says more than the organization's.
+            told = [f for f in by_share if f != AMOUNTS[1] or AMOUNTS[0] not in plain]
+            reasons = [_reason(feature, payments[index]) for feature in told]
             alerts.append(_alert(payments[index], float(scores[index]), "; ".join(reasons), share))
     return alerts
 
@@ -91,17 +85,45 @@ def feature_matrix(payments: Sequence[dict[str, Any]]) -> np.ndarray:
 
 
 def _features(row: dict[str, Any]) -> tuple[float, ...]:
-    usual = row["party_median"] if row["party_payments"] >= OWN_HABIT else row["org_median"]
+    usual, spread = _usual(row)
     gap = 0.0
-    if row["gap_days"] is not None and row["party_payments"] >= OWN_HABIT:
+    if row["gap_days"] is not None and _has_habits(row):
         # A payment sooner than usual is what a busy counterparty does; one much later than usual is not.
         gap = max(math.log((row["gap_days"] + 1) / (row["usual_gap"] + 1)), 0.0)
     return (
-        math.log(row["amount"] / usual),
-        math.log(row["amount"] / row["org_median"]),
+        _distance(row["amount"], usual, spread),
+        _distance(row["amount"], row["org_median"], row["org_spread"]),
         gap,
         -math.log(row["weekday_payments"] / row["direction_payments"]),
     )
+
+
+def _has_habits(row: dict[str, Any]) -> bool:
+    return row["party_payments"] >= OWN_HABIT
+
+
+def _usual(row: dict[str, Any]) -> tuple[Decimal, float]:
+    """(median, spread) that an amount is measured by."""
+    if _has_habits(row):
+        return row["party_median"], row["party_spread"]
+    return row["org_median"], row["org_spread"]
+
+
+def _distance(amount: Decimal, usual: Decimal, spread: float) -> float:
+    """How far above the usual, in spreads. What is below it costs no one anything."""
+    return max(math.log(amount / usual), 0.0) / max(spread, MIN_SPREAD)
+
+
+def _plain(row: dict[str, Any], features: np.ndarray) -> list[str]:
+    """The features by which a person would call the payment unusual too."""
+    own, organization, gap, weekday = features
+    far = {
+        "amount_to_usual": own >= PLAIN_DISTANCE and row["amount"] >= PLAIN_RATIO * _usual(row)[0],
+        "amount_to_organization": organization >= PLAIN_DISTANCE and row["amount"] >= PLAIN_RATIO * row["org_median"],
+        "gap_to_usual": gap >= PLAIN_GAP,
+        "weekday_rarity": weekday >= PLAIN_WEEKDAY,
+    }
+    return [name for name, is_far in far.items() if is_far]
 
 
 def _contributions(forest: Any, matrix: np.ndarray, suspects: np.ndarray) -> np.ndarray:
@@ -118,11 +140,10 @@ def _contributions(forest: Any, matrix: np.ndarray, suspects: np.ndarray) -> np.
 
 def _reason(feature: str, row: dict[str, Any]) -> str:
     party = "customer" if row["direction"] == "in" else "supplier"
-    own = row["party_payments"] >= OWN_HABIT
-    if feature == "amount_to_usual" and own:
+    if feature == "amount_to_usual" and _has_habits(row):
         usual = money(_cents(row["party_median"]), row["currency"])
         return f"amount {_times(row['amount'], row['party_median'])} this {party}'s usual {usual}"
-    if feature in ("amount_to_usual", "amount_to_organization"):
+    if feature in AMOUNTS:
         usual = money(_cents(row["org_median"]), row["currency"])
         return f"amount {_times(row['amount'], row['org_median'])} the organization's usual {usual}"
     if feature == "gap_to_usual":
@@ -133,7 +154,7 @@ def _reason(feature: str, row: dict[str, Any]) -> str:
 
 def _times(amount: Decimal, usual: Decimal) -> str:
     ratio = amount / usual
-    return f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.1f}×" if ratio >= 1 else f"1/{1 / ratio:.0f} of"
+    return f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.1f}×"
 
 
 def _cents(amount: Decimal) -> Decimal:
@@ -161,7 +182,7 @@ def _alert(row: dict[str, Any], score: float, reason: str, share: np.ndarray) ->
             "party_median": row["party_median"],
             "organization_median": row["org_median"],
             "gap_days": row["gap_days"],
-            "contributions": {f.name: f"{value:.3f}" for f, value in zip(FEATURES, share, strict=True)},
+            "contributions": {name: f"{value:.3f}" for name, value in zip(FEATURES, share, strict=True)},
         },
         model=MODEL,
         model_version=MODEL_VERSION,

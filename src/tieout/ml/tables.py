@@ -98,11 +98,17 @@ ACCURACY = MlTable(
         Column("first_origin", "date", "Last day that the model saw at the earliest origin."),
         Column("last_origin", "date", "Last day that the model saw at the latest origin."),
         Column(
+            "wape_path",
+            "double",
+            "Mean absolute error of the running total over the horizon, over the horizon's mean total; the models are "
+            "chosen by it. NULL where no cash moved.",
+        ),
+        Column(
             "wape_daily",
             "double",
             "Sum of absolute daily errors over sum of actuals; NULL where no cash moved.",
         ),
-        Column("wape_weekly", "double", "The same of seven-day totals; the models are chosen by it."),
+        Column("wape_weekly", "double", "The same of seven-day totals."),
         Column("mase", "double", "Mean absolute daily error over that of last week's same day in the training part."),
         Column(
             "coverage_80",

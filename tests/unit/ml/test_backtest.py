@@ -7,7 +7,7 @@ import pytest
 
 from tieout.ml.backtest import Failure, backtest, totals
 from tieout.ml.cash import plan_of
-from tieout.ml.intervals import coverage, cumulative_bounds, daily_bounds
+from tieout.ml.intervals import Past, coverage, cumulative_bounds, daily_bounds
 from tieout.ml.models import History, Naive, SeasonalMean, SeasonalNaive
 from tieout.ml.prophet import Prophet
 
@@ -25,7 +25,7 @@ DAY = date(2026, 1, 5)
         (100, (37, 58, 79), 21),
         (211, (120,), 91),
         (302, (120, 211), 91),
-        (1096, (823, 914, 1005), 91),
+        (1096, (732, 823, 914, 1005), 91),
     ],
 )
 def test_origins(days, cuts, horizon):
@@ -45,9 +45,12 @@ def test_scores_by_hand():
     # 35 days of 10, then a last week of 12: last week's value is 2 too low on each of 7 days.
     values = np.array([10.0] * 35 + [12.0] * 7)
     score = backtest(SeasonalNaive(), History(values, 7), plan_of(42))
-    assert score.errors.tolist() == [[0.0] * 7, [2.0] * 7]
+    assert score.past.errors.tolist() == [[0.0] * 7, [2.0] * 7]
     assert score.wape == pytest.approx(14 / 154)
     assert score.block_wape == pytest.approx(14 / 154)
+    # running totals are off by 0 at the first origin, by 2, 4, … 14 at the second; a horizon's total is 70 and 84
+    assert score.path_error == pytest.approx(56 / 14)
+    assert score.path_wape == pytest.approx(4 / 77)
     assert score.mase is None  # the training part repeats itself exactly, so there is nothing to scale by
 
 
@@ -57,7 +60,7 @@ def test_mase_by_hand():
     score = backtest(SeasonalNaive(), History(values, 7), plan_of(35))
     assert score.mase == pytest.approx(1.0)
     assert score.wape is None and score.block_wape is None
-    assert coverage(score.predictions, score.errors, 80) is None  # of one origin nothing can be left out
+    assert coverage(score.past, 80) is None  # of one origin nothing can be left out
 
 
 def test_a_model_that_needs_more_history_is_a_failure_that_says_so():
@@ -81,19 +84,31 @@ def test_naive_repeats_the_last_value():
     assert Naive().predict(History(np.array([1.0, 4.0]), 7), 3).tolist() == [4, 4, 4]
 
 
-def test_bounds_hold_zero_and_are_nested():
-    errors = np.random.default_rng(3).normal(5, 10, (3, 91))
-    low80, high80 = daily_bounds(errors, 80, 90)
-    low95, high95 = daily_bounds(errors, 95, 90)
-    assert (low95 <= low80).all() and (low80 <= 0).all() and (high80 >= 0).all() and (high80 <= high95).all()
+def test_bounds_hold_the_expected_value_and_are_nested():
+    past = Past(np.full((3, 91), 100.0), np.random.default_rng(3).normal(5, 10, (3, 91)))
+    expected = np.full(90, 50.0)
+    low80, high80 = daily_bounds(expected, past, 80)
+    low95, high95 = daily_bounds(expected, past, 95)
+    assert (low95 <= low80).all() and (low80 <= 50).all() and (high80 >= 50).all() and (high80 <= high95).all()
 
 
 def test_bounds_know_the_weekday():
     errors = np.zeros((3, 91))
     errors[:, 5::7] = np.linspace(-10, 10, 39).reshape(3, 13)
-    low, high = daily_bounds(errors, 80, 14)
-    assert low[[5, 12]].tolist() == pytest.approx([-8, -8]) and high[[5, 12]].tolist() == pytest.approx([8, 8])
-    assert not low[[0, 1, 2, 3, 4, 6]].any()
+    low, high = daily_bounds(np.full(14, 100.0), Past(np.full((3, 91), 20.0), errors), 80)
+    # 39 errors from -10 to 10: 80 % of them lie within the fourth from either end
+    assert low[[5, 12]] == pytest.approx(100 - 10 + 3 * 20 / 38) and high[[5, 12]] == pytest.approx(110 - 3 * 20 / 38)
+    assert low[[0, 1, 2, 3, 4, 6]].tolist() == [100.0] * 6
+
+
+def test_days_without_cash_stay_without_cash():
+    # on two days of three nothing moved, on the third 30 did; the mean of 10 was expected on all
+    actual = np.resize([0.0, 0.0, 30.0], (4, 91))
+    past = Past(np.full((4, 91), 10.0), actual - 10.0)
+    low, high = daily_bounds(np.full(90, 12.0), past, 80, floor=0.0)
+    assert not low.any()
+    assert high == pytest.approx(np.full(90, 32.0))
+    assert coverage(past, 80) == 1.0
 
 
 def test_running_sums_spread_with_the_square_root_of_time():
@@ -108,5 +123,6 @@ def test_coverage_of_errors_that_stay_alike_is_near_its_level():
     random = np.random.default_rng(5)
     predictions = np.full((8, 91), 1000.0)
     errors = random.normal(0, 50, (8, 91))
-    assert coverage(predictions, errors, 80) == pytest.approx(0.80, abs=0.05)
-    assert coverage(predictions, errors, 95) == pytest.approx(0.95, abs=0.05)
+    past = Past(predictions, errors)
+    assert coverage(past, 80) == pytest.approx(0.80, abs=0.05)
+    assert coverage(past, 95) == pytest.approx(0.95, abs=0.05)

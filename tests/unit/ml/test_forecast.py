@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tieout.ml.cash import FALLBACK
+from tieout.ml.backtest import Failure
+from tieout.ml.cash import CANDIDATES, FALLBACK
 from tieout.ml.forecast import HORIZON_DAYS, forecast_flow, forecast_rows
 from tieout.ml.history import CashSeries, cash_series
 from tieout.ml.models import History, SeasonalMean, SeasonalNaive
@@ -85,7 +86,17 @@ def test_prophet_wins_where_there_is_a_trend():
         History(100.0 + 5 * days + np.resize([0, 0, 0, 0, 0, 200, 400], 500), 7, DAY), (*SIMPLE, Prophet())
     )
     assert flow.model.name == "prophet"
-    assert "smallest error" in flow.reason and "seasonal_mean" in flow.reason
+    assert "was off least" in flow.reason and "seasonal_mean" in flow.reason
+
+
+def test_models_that_follow_single_days_are_no_candidates_where_cash_is_rare():
+    rare = np.zeros(500)
+    rare[::30] = 1000.0
+    flow = forecast_flow(History(rare, 7, DAY), CANDIDATES)
+    reasons = {score.model.name: score.reason for score in flow.scores if isinstance(score, Failure)}
+    assert reasons.keys() == {"prophet", "seasonal_naive"}
+    assert "needs cash on 20% of days, there was some on 4%" in reasons["prophet"]
+    assert flow.expected.sum() == pytest.approx(3000, rel=0.4)
 
 
 def test_a_weekly_pattern_without_noise_is_forecast_exactly():
@@ -144,7 +155,7 @@ def test_score_rows_are_whole_and_choose_one_model_per_flow():
     assert all(set(score) == {column.name for column in ACCURACY.columns} for score in scores)
     for flow in ("inflow", "outflow"):
         ours = [score for score in scores if score["flow"] == flow]
-        best = min(ours, key=lambda score: score["wape_weekly"])
+        best = min(ours, key=lambda score: score["wape_path"])
         assert [score["model"] for score in ours if score["is_chosen"]] == [best["model"]]
         for level in LEVELS:
             assert all(0 <= score[f"coverage_{level}"] <= 1 for score in ours)

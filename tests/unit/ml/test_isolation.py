@@ -20,7 +20,9 @@ def payment(number: int, amount: str, **other) -> dict:
         "party": "Acme",
         "party_payments": 24,
         "party_median": Decimal("1000.0000"),
+        "party_spread": 0.4,
         "org_median": Decimal("1500.0000"),
+        "org_spread": 0.6,
         "gap_days": 14,
         "usual_gap": 14.0,
         "weekday": 2,
@@ -55,6 +57,21 @@ def test_a_party_without_habits_is_measured_by_its_organization():
     new = payment(9002, "30000.00", party_payments=1, party_median=Decimal("30000.0000"), gap_days=None)
     (alert,) = find_unusual([*ordinary(600), new])
     assert "amount 20× the organization's usual 1,500.00 USD" in alert.reason
+
+
+def test_a_party_whose_amounts_differ_widely_is_not_unusual():
+    assert find_unusual([*ordinary(600), payment(9001, "14000.00", party_spread=3.0, org_spread=3.0)]) == []
+
+
+def test_a_late_payment_of_the_usual_amount_is_not_unusual():
+    assert find_unusual([*ordinary(600), payment(9001, "1000.00", gap_days=290, weekday_payments=1)]) == []
+
+
+def test_gap_and_weekday_add_to_an_amount():
+    (alert,) = find_unusual([*ordinary(600), payment(9001, "14000.00", gap_days=290, weekday=7, weekday_payments=1)])
+    assert "14× this supplier's usual" in alert.reason
+    assert "290 days after this supplier's last one, usually 14" in alert.reason
+    assert "made on a Sunday, as 1 of 500 payments were" in alert.reason
 
 
 def test_ordinary_payments_raise_nothing():

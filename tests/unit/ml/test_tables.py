@@ -8,7 +8,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 
 from tieout.ml.tables import ALERTS, ML_TABLES, NAMESPACE, ensure_ml_tables, replace_day
 
-SCORES = {"score", "wape_daily", "wape_weekly", "mase", "coverage_80", "coverage_95"}
+SCORES = {"score", "wape_path", "wape_daily", "wape_weekly", "mase", "coverage_80", "coverage_95"}
 DAY, NEXT = date(2026, 11, 20), date(2026, 11, 21)
 
 
