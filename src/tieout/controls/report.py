@@ -21,7 +21,8 @@ def show(day: str | None = None) -> int:
     if not comparisons:
         of_day = f" of {day}" if day else ""
         console.print(
-            f"There is no tie-out{of_day}: run the day first, as in `tieout run --date {day or '2026-11-20'}`."
+            f"There is no tie-out{of_day}: run the day first, as in `tieout run --date {day or '2026-11-20'}`.",
+            soft_wrap=True,
         )
         return 1
     drifts = [row for row in comparisons if row.status == DRIFT]
@@ -31,7 +32,8 @@ def show(day: str | None = None) -> int:
         console.print(f"[bold red]{len(drifts)} of {len(comparisons)} comparisons drift:[/] nothing was published.")
         console.print(
             f"The keys (up to {KEYS_LISTED} a table): select * from {SCHEMA}.drift "
-            f"where run_id = {literal(first.run_id)} and batch = {literal(first.batch)}"
+            f"where run_id = {literal(first.run_id)} and batch = {literal(first.batch)}",
+            soft_wrap=True,
         )
         return 1
     console.print(f"[bold green]All {len(comparisons)} comparisons tie.[/]")
