@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import pytest
 from botocore.config import Config
 from tests.app_database import app_database
 
+from tieout.extract.readers import read_file
 from tieout.generate import DELETES, FAULTS, LATE_ROWS, GenerateError, Rates, advance, generate, read_truth
 from tieout.generate.life import TABLES
 from tieout.generate.plan import Plan
@@ -420,6 +422,17 @@ class TestExtracts:
         for column in table.columns:
             if not column.nullable:
                 assert all(row[column.name] not in (None, "") for row in rows), column.name
+
+    def test_the_reader_of_landed_files_takes_every_line(self, company: Company, older: Company) -> None:
+        tables = {f"{source}/{t.name}": t for source in ("stripe", "netsuite") for t in load_sources()[source].tables}
+        currencies = dict(company.query("select code, minor_unit from currencies"))
+        for of in (company, older):
+            for key, body in of.files().items():
+                table = tables["/".join(key.split("/")[:2])]
+                chunks = list(read_file(table, key.removesuffix(".gz"), io.BytesIO(body), currencies))
+                assert [bad for chunk in chunks for bad in chunk.rejected] == [], key
+                header = 0 if key.startswith("stripe/") else 1
+                assert sum(chunk.rows.num_rows for chunk in chunks) == body.count(b"\n") - header, key
 
     def test_every_file_is_in_the_folder_of_its_day(self, company: Company) -> None:
         for key in company.files():
