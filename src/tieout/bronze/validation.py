@@ -189,8 +189,16 @@ def _finding(table: TableSpec, batch: GxBatch, result: ExpectationValidationResu
             f"{observed} rows, and {expected} were recorded",
         )
     rows = again.get("partial_unexpected_index_list") or again.get("partial_unexpected_list") or []
-    found = f"{again['unexpected_count']} rows, among them {', '.join(str(row) for row in rows[:_SAMPLES])}"
+    found = f"{again['unexpected_count']} rows, among them {', '.join(_shown(table, row) for row in rows[:_SAMPLES])}"
     return _Finding(table, config.type, column, False, again["unexpected_count"], found)
+
+
+def _shown(table: TableSpec, row: object) -> str:
+    """One row's key, then the value in question."""
+    if not isinstance(row, dict):
+        return str(row)
+    names = [*table.key, *(name for name in row if name not in table.key)]
+    return "(" + ", ".join(f"{name} {row[name]}" for name in names) + ")"
 
 
 def _row(batch: Batch, finding: _Finding) -> ops.Validation:

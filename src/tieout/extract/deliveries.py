@@ -143,10 +143,11 @@ def choose(deliveries: Sequence[Delivery], taken: Sequence[Taken]) -> list[Chose
     chosen: list[Chosen] = []
     for delivery in deliveries:
         earlier = judged.get(delivery.file)
-        if earlier and _is_unchanged(delivery, earlier):
+        if delivery.problem:  # its place or name, whatever its bytes: said once
+            if earlier is None:
+                chosen.append(Chosen(delivery, None, delivery.problem))
             continue
-        if delivery.problem:
-            chosen.append(Chosen(delivery, None, delivery.problem))
+        if earlier and _is_unchanged(delivery, earlier):
             continue
         sha256 = delivery.sha256()
         if earlier and earlier.sha256 == sha256:
@@ -164,7 +165,8 @@ def choose(deliveries: Sequence[Delivery], taken: Sequence[Taken]) -> list[Chose
 
 def _is_unchanged(delivery: Delivery, earlier: Taken) -> bool:
     """Whether the object is the one that was judged then, as far as can be told without reading it."""
-    return delivery.bytes == earlier.bytes and delivery.changed_at < earlier.recorded_at - _CLOCK_MARGIN
+    was_read = earlier.sha256 is not None
+    return was_read and delivery.bytes == earlier.bytes and delivery.changed_at < earlier.recorded_at - _CLOCK_MARGIN
 
 
 def check_unchanged(deliveries: Sequence[Delivery]) -> None:

@@ -67,6 +67,14 @@ def test_an_old_file_is_not_read_again_to_know_it(monkeypatch: pytest.MonkeyPatc
         outcome([delivery("a", "1", NOW)], taken("a", "1"))
 
 
+def test_a_stray_is_said_once_and_taken_once_its_table_is_described() -> None:
+    stray = Delivery("a", "disputes", 1, "etag", NOW, problem="config describes no table disputes")
+    assert outcome([stray]) == [("a", stray.problem)]
+    said = Taken("a", "disputes", False, None, 1, date(2026, 11, 18), NOW)
+    assert outcome([stray], said) == []
+    assert outcome([delivery("a", "1", NOW - timedelta(days=1))], said) == [("a", None)]
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from("123")), max_size=8))
 def test_no_bytes_are_ever_taken_twice_or_left_to_nobody(files: list[tuple[str, str]]) -> None:
     present = [delivery(name, text) for name, text in sorted(dict(files).items())]
