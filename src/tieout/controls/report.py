@@ -94,9 +94,19 @@ def _table(comparisons: list[TieOut]):
             table.add_row(*_what(row), row.measure, *numbers, "[bold red]drift[/]")
         if len(rows) > len(drifts):
             tied = f"{len(rows) - len(drifts)} tied"
-            count = next((_number(row.left_value) for row in rows if row.measure == "rows"), "")
-            table.add_row(*_what(rows[0]), tied, count and f"{count} rows", "", "0", "[green]tied[/]")
+            table.add_row(*_what(rows[0]), tied, *_rows(rows), "0", "[green]tied[/]")
     return table
+
+
+def _rows(rows: list[TieOut]) -> tuple[str, str]:
+    """How many rows stand behind a group of comparisons, left and right; empty where none of them counts rows."""
+    counts = [row for row in rows if row.measure.split(":")[0] in ("rows", "rows_kept")]
+    if not counts:
+        return "", ""
+    return (
+        f"{sum(row.left_value or 0 for row in counts):,.0f} rows",
+        f"{sum(row.right_value or 0 for row in counts):,.0f}",
+    )
 
 
 def _what(row: TieOut) -> tuple[str, str, str]:
