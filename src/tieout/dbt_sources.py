@@ -24,7 +24,9 @@ _LINEAGE = {
     "_batch": "Batch of the newest version: the day its data interval starts.",
     "_extracted_at": "When the newest version, or the deletion, was read.",
 }
-_DATABASE_LINEAGE = {"_values_at": "When the values were read; earlier than _extracted_at if the row was deleted since."}
+_DATABASE_LINEAGE = {
+    "_values_at": "When the values were read; earlier than _extracted_at if the row was deleted since."
+}
 _FILE_LINEAGE = {
     "_file": "File in the landing bucket that held the newest version.",
     "_line": "Line (or row) of that file, from 1.",

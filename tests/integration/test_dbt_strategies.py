@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import yaml
-
 from tests.dbt import build
+
 from tieout import connections
 from tieout.settings import PROJECT_ROOT
 
@@ -31,7 +31,8 @@ TABLES = {
 MODELS = {
     "dbt_test_extracted": """
         {{ config(unique_key=['key'], incremental_strategy='newest_extraction') }}
-        select id as key, value, _is_gone as is_deleted, _changed_batch as _batch, _changed_at as _extracted_at, _values_at
+        select
+            id as key, value, _is_gone as is_deleted, _changed_batch as _batch, _changed_at as _extracted_at, _values_at
         from ({{ newest_extracted(source('scratch', 'dbt_test_events'), key=['id']) }})
     """,
     "dbt_test_delivered": """
@@ -65,7 +66,9 @@ def project(stack, tmp_path_factory):
     }
     (folder / "dbt_project.yml").write_text(yaml.safe_dump(settings))
     properties = {
-        "sources": [{"name": "scratch", "database": "lake", "schema": "scratch", "tables": [{"name": t} for t in TABLES]}],
+        "sources": [
+            {"name": "scratch", "database": "lake", "schema": "scratch", "tables": [{"name": t} for t in TABLES]}
+        ],
         "models": [
             {"name": name, "description": DESCRIPTION, "columns": [{"name": "value", "description": DESCRIPTION}]}
             for name in MODELS
@@ -160,7 +163,9 @@ class Deliveries:
             else:
                 keys = self.chance.choices(KEYS, k=self.chance.randint(1, 6))
                 currencies = self.chance.choices(["USD", "KWD"], k=len(keys))
-                self.files[name] = [(key, self.chance.randint(0, 99), c) for key, c in zip(keys, currencies, strict=True)]
+                self.files[name] = [
+                    (key, self.chance.randint(0, 99), c) for key, c in zip(keys, currencies, strict=True)
+                ]
             lines = enumerate(self.files[name], start=1)
             insert("dbt_test_lines", [(*row, FIRST_DAY, self.now, name, number) for number, row in lines])
 

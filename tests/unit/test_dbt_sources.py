@@ -45,7 +45,9 @@ def test_silver_model_reads_and_merges_by_the_key_of_its_table(table):
 def test_silver_model_renames_as_config_says(table):
     text = model_file(table).read_text()
     for column in table.columns:
-        named = rf"\b{column.name}\b( as {column.silver}|,|\n)" if column.name != column.silver else rf"\b{column.name}\b"
+        named = (
+            rf"\b{column.name}\b( as {column.silver}|,|\n)" if column.name != column.silver else rf"\b{column.name}\b"
+        )
         assert re.search(named, text), f"{column.name} does not become {column.silver}"
         if column.name != column.silver:
             assert re.search(rf"\b{column.name} as {column.silver}\b", text)

@@ -1,0 +1,136 @@
+"""The dbt project on a generated company: what two days made step by step is what a rebuild from Bronze makes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import date
+
+import pytest
+from tests.dbt import PROJECT, build
+from tests.lake import fresh_app_database, fresh_lake
+
+from tieout import connections
+from tieout.batch import Batch
+from tieout.extract.landing import extract_landing
+from tieout.extract.postgres import extract_app_db
+from tieout.generate import FAULTS, advance, generate, read_truth
+from tieout.settings import get_settings
+from tieout.sources import load_sources
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("two_days")]
+
+FIRST, SECOND = "2026-10-31", "2026-11-02"
+STATUS_OF_FAULT = {
+    "missing_in_erp": "missing_in_erp",
+    "missing_in_billing": "missing_in_billing",
+    "amount": "amount_mismatch",
+    "duplicate_in_erp": "duplicate_in_erp",
+    "currency": "currency_mismatch",
+    "metadata": "metadata_mismatch",
+    "late_posting": "timing_difference",
+}
+
+
+@pytest.fixture(scope="module")
+def two_days(stack) -> None:
+    """A first full load with every test of the project, then a day whose changes were merged."""
+    fresh_app_database()
+    fresh_lake()
+    generate("tiny", 3, date(2026, 1, 1), date.fromisoformat(FIRST))
+    load(FIRST)
+    build(PROJECT, FIRST)
+    advance(2)
+    load(SECOND)
+    build(PROJECT, SECOND, "--exclude-resource-type", "unit_test")
+
+
+def load(day: str) -> None:
+    batch = Batch.of(day, "test")
+    extract_app_db(batch)
+    for source in ("stripe", "netsuite"):
+        extract_landing(source, batch)
+
+
+def models() -> dict[str, dict]:
+    """The project's models, as dbt wrote them down in its last build, by schema and name."""
+    manifest = json.loads((PROJECT / "target" / "manifest.json").read_text())
+    nodes = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    return {f"{node['schema']}.{node['name']}": node for node in nodes}
+
+
+def contents() -> dict[str, Counter]:
+    """All rows of every model's table."""
+    return {table: Counter(connections.query(f"select * from lake.{table}")) for table in models()}
+
+
+def test_a_rebuild_gives_what_the_days_gave():
+    by_days = contents()
+    build(PROJECT, SECOND, "--full-refresh", "--exclude-resource-type", "unit_test", "test")
+    rebuilt = contents()
+    assert by_days.keys() == rebuilt.keys()
+    assert {table for table in rebuilt if by_days[table] != rebuilt[table]} == set()
+
+
+def test_an_older_day_again_rewrites_its_aging_and_nothing_else():
+    before = contents()
+    build(PROJECT, FIRST, "--select", "gold", "--exclude-resource-type", "unit_test", "test")
+    after = contents()
+    changed = {table for table in after if before[table] != after[table]}
+    assert changed <= {"gold_candidate.fact_ar_aging"}
+    days = connections.query("select distinct as_of_date from lake.gold_candidate.fact_ar_aging order by 1")
+    assert days == [(date.fromisoformat(FIRST),), (date.fromisoformat(SECOND),)]
+
+
+def test_silver_holds_the_living_rows_of_the_source():
+    counts = " union all ".join(
+        f"select '{table.name}', count(*) from lake.silver.stg_{table.identifier} where not is_deleted"
+        for table in load_sources()["app_db"].tables
+    )
+    with connections.app_db() as app:
+        for name, rows in connections.query(counts):
+            assert rows == app.execute(f'select count(*) from "{name}"').fetchone()[0], name
+
+
+def test_every_injected_fault_is_found_and_none_is_invented():
+    faults = {line["charge_id"]: STATUS_OF_FAULT[line["label"]] for line in read_truth(truth_folder(), FAULTS)}
+    found = connections.query(
+        "select charge_id, status from lake.gold_candidate.fact_reconciliation where status <> 'perfect_match'"
+    )
+    assert faults
+    assert dict(found) == faults
+    assert len(found) == len(faults)
+
+
+def truth_folder():
+    return get_settings().home / "truth"
+
+
+def test_every_table_and_column_has_its_description_as_comment():
+    comments: dict[str, dict[str, str | None]] = {}
+    for schema, table, column, comment in connections.query(
+        "select table_schema, table_name, column_name, comment from lake.information_schema.columns "
+        "where table_schema in ('silver', 'gold_candidate')"
+    ):
+        comments.setdefault(f"{schema}.{table}", {})[column] = comment
+    relations = dict(
+        connections.query(
+            "select schema_name || '.' || table_name, comment from system.metadata.table_comments "
+            "where catalog_name = 'lake' and schema_name in ('silver', 'gold_candidate')"
+        )
+    )
+    for relation, model in models().items():
+        assert relations[relation] == model["description"] != ""
+        assert comments[relation] == {name: column["description"] for name, column in model["columns"].items()}
+        assert all(comments[relation].values())
+
+
+@pytest.mark.parametrize(
+    "first_month, day, expected", [(1, "2026-03-31", (2026, 1, 3)), (4, "2026-03-31", (2026, 4, 12))]
+)
+def test_fiscal_year_starts_where_the_setting_says(first_month, day, expected):
+    build(PROJECT, SECOND, "--select", "dim_date", fiscal_year_start_month=first_month)
+    columns = "fiscal_year, fiscal_quarter, fiscal_month"
+    assert connections.query(f"select {columns} from lake.gold_candidate.dim_date where date_day = date '{day}'") == [
+        expected
+    ]
