@@ -153,11 +153,20 @@ ML_TABLES = (FORECAST, ACCURACY, ALERTS)
 
 
 def ensure_ml_tables(catalog: Catalog | None = None) -> None:
-    """Create what is missing, each with an empty first snapshot, so that there is something to publish on any day."""
+    """Create what is missing, each with an empty first snapshot, so that there is something to publish on any day.
+
+    A table of an earlier version of Tieout gains the columns that it lacks, NULL on the days it has; none is dropped.
+    """
     catalog = catalog or _catalog()
     for table in ML_TABLES:
         if not catalog.table_exists(table.identifier):
             _create(catalog, table)
+            continue
+        held = catalog.load_table(table.identifier)
+        if missing := [c for c in table.columns if c.name not in held.schema().column_names]:
+            with held.update_schema() as update:
+                for column in missing:
+                    update.add_column(column.name, _iceberg_type(column.type), doc=column.doc)
 
 
 def replace_day(table: MlTable, day: date, rows: Sequence[Mapping[str, Any]], catalog: Catalog | None = None) -> None:

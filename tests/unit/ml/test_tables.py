@@ -53,6 +53,17 @@ def test_every_table_has_a_snapshot_from_the_start_and_is_made_once(catalog):
     assert first == again
 
 
+def test_a_table_of_an_earlier_version_gains_its_new_columns(catalog):
+    replace_day(ALERTS, DAY, [alert(DAY, "a")], catalog)
+    held = catalog.load_table(ALERTS.identifier)
+    with held.update_schema(allow_incompatible_changes=True) as update:
+        update.delete_column("evidence")
+    ensure_ml_tables(catalog)
+    replace_day(ALERTS, NEXT, [alert(NEXT, "a")], catalog)
+    found = catalog.load_table(ALERTS.identifier).scan().to_arrow().to_pylist()
+    assert {row["run_date"]: row["evidence"] for row in found} == {DAY: None, NEXT: "{}"}
+
+
 def test_a_rerun_replaces_its_day_and_no_other(catalog):
     replace_day(ALERTS, DAY, [alert(DAY, "a"), alert(DAY, "b")], catalog)
     replace_day(ALERTS, NEXT, [alert(NEXT, "a")], catalog)
