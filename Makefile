@@ -3,7 +3,7 @@ UV := $(or $(shell command -v uv),.tieout-cache/uv/bin/uv)
 RUN := .venv/bin/
 
 .venv/.synced: pyproject.toml uv.lock $(if $(findstring .tieout-cache,$(UV)),$(UV))  # the Python environment
-	$(UV) sync --frozen && touch $@
+	$(UV) sync --frozen --compile-bytecode && touch $@
 
 .tieout-cache/uv/bin/uv:  # uv itself, in an environment of its own
 	python3 -m venv .tieout-cache/uv && .tieout-cache/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
