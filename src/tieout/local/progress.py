@@ -27,9 +27,10 @@ class Step:
         """Say what is being done; with ``done`` and ``total``, how far it is."""
         with self._board.lock:
             if self._board.live:
-                self._board.live.update(
-                    self._task, text=text, completed=done or 0, total=total if total else None, visible=True
-                )
+                # Never quite full: rich stops the clock of a task that is.
+                shown = min(done or 0, total - 1) if total else 0
+                self._board.live.tasks[self._task].total = total or None  # update() cannot take a total away
+                self._board.live.update(self._task, text=text, completed=shown)
                 return
             tenth = 10 * done // total if done is not None and total else -1
             if text != self._text or tenth > self._tenth:
