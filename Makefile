@@ -28,5 +28,5 @@ status: .venv/.synced  # each service's state, address, version and memory
 lint: .venv/.synced  # style of Python and YAML
 	$(RUN)ruff check && $(RUN)ruff format --check && $(RUN)yamllint --strict .
 
-bench: .venv/.synced  # each benchmark prints a ratio against a peer run beside it
-	$(RUN)python -m benchmarks
+bench: up  # each benchmark prints a ratio against a peer run beside it
+	$(foreach file,$(wildcard benchmarks/[a-z]*.py),$(RUN)python -m $(subst /,.,$(basename $(file))) &&) true

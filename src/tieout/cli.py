@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -114,7 +113,10 @@ def run(
     date: Annotated[str, typer.Option(help="The batch, YYYY-MM-DD: the day whose data interval is run.")],
 ) -> None:
     """Run tieout_daily for one date through Airflow, and follow it to its end."""
-    _deliver(lambda: _function("tieout.orchestration.run", "run_date")(date))
+    with _clear_errors():
+        from tieout.orchestration.run import run_date
+
+        raise typer.Exit(run_date(date))
 
 
 @app.command("tie-out")
@@ -122,21 +124,16 @@ def tie_out(
     date: Annotated[str | None, typer.Option(help="The day, YYYY-MM-DD; the last run's if not given.")] = None,
 ) -> None:
     """Show what the last tie-out of source, Bronze, Silver and Gold found; fails if anything differs."""
-    _deliver(lambda: _function("tieout.controls.report", "show")(date))
+    with _clear_errors():
+        from tieout.controls.report import show
+
+        raise typer.Exit(show(date))
 
 
 @app.command()
 def demo() -> None:
     """Set everything up, live through three days of a company, and show what came out."""
-    _deliver(lambda: _function("tieout.demo", "demo")())
-
-
-def _function(module: str, name: str) -> Callable[..., Any]:
-    import importlib
-
-    return getattr(importlib.import_module(module), name)
-
-
-def _deliver(call: Callable[[], Any]) -> None:
     with _clear_errors():
-        sys.exit(call() or 0)
+        from tieout.demo import demo as show_all
+
+        raise typer.Exit(show_all())
