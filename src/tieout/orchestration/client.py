@@ -11,7 +11,8 @@ from tieout.errors import StackError
 from tieout.settings import get_settings
 
 ADMIN = "admin"
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 60
+_ATTEMPTS = 4
 # A token lives for a day unless configured; a run that is followed for longer asks for a new one.
 _AUTHENTICATE_AGAIN = 401
 _PAGE = 100
@@ -137,23 +138,31 @@ class AirflowClient:
         self._http.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
 
     def _call(self, method: str, path: str, missing_is_none: bool = False, **options: Any) -> Any:
-        import httpx
-
-        headers = {"Accept": "application/json"}
-        try:
-            if "Authorization" not in self._http.headers:
-                self._authenticate()
-            response = self._http.request(method, f"/api/v2{path}", headers=headers, **options)
-            if response.status_code == _AUTHENTICATE_AGAIN:
-                self._authenticate()
-                response = self._http.request(method, f"/api/v2{path}", headers=headers, **options)
-        except httpx.TransportError as error:
-            raise StackError(f"Airflow at {self._url} does not answer ({error}): run `tieout up`") from error
+        response = self._answer(method, path, **options)
+        if response.status_code == _AUTHENTICATE_AGAIN:
+            self._http.headers.pop("Authorization")
+            response = self._answer(method, path, **options)
         if response.status_code == 404 and missing_is_none:
             return None
         if response.is_error:
             raise StackError(f"Airflow answered {response.status_code} to {method} {path}: {_detail(response)}")
         return response.json() if response.content else None
+
+    def _answer(self, method: str, path: str, **options: Any) -> Any:
+        """The answer to a request; what only reads is asked again where a busy server did not answer in time."""
+        import httpx
+
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                if "Authorization" not in self._http.headers:
+                    self._authenticate()
+                return self._http.request(method, f"/api/v2{path}", headers={"Accept": "application/json"}, **options)
+            except httpx.TransportError as error:
+                if attempt == _ATTEMPTS or method != "GET":
+                    what = str(error) or type(error).__name__
+                    raise StackError(f"Airflow at {self._url} does not answer ({what}): run `tieout up`") from error
+            time.sleep(attempt)
+        raise AssertionError("the last attempt returns or raises")
 
 
 def moment(text: str | None) -> datetime | None:

@@ -29,7 +29,8 @@ def overhead(start: datetime, end: datetime, spans: Iterable[Span]) -> Overhead:
     inside = sorted((max(begin, start), min(finish, end)) for begin, finish in spans)
     work, reached = timedelta(0), start
     for begin, finish in inside:
-        if finish > reached:
-            work += finish - max(begin, reached)
+        begin = max(begin, reached)
+        if finish > begin:
+            work += finish - begin
             reached = finish
     return Overhead(end - start, work)
