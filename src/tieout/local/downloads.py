@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tieout.errors import StackError
 from tieout.local import layout
-from tieout.local.progress import Step
+from tieout.local.progress import Cancelled, Step
 
 TRINO_VERSION = "476"
 TRINO_SHA256 = "cfd5accde17e8ebd251eeeb78aed1f490e77bb3a164d95a0f454bf8a7c1cbd3f"
@@ -29,7 +29,7 @@ TRINO_PLUGINS = {"iceberg"}
 MINIO_RELEASE = "2026-02-12T20:18:48Z"
 MINIO_MODULE = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
 # What `go install -v` prints for a build from nothing; only the progress bar depends on it.
-MINIO_BUILD_LINES = 1330
+MINIO_BUILD_LINES = 1550
 
 ATTEMPTS = 3
 CHUNK = 1 << 20
@@ -81,6 +81,8 @@ def _verified_archive(step: Step) -> Path:
         suffix = f" (attempt {attempt} of {ATTEMPTS})" if attempt > 1 else ""
         try:
             archive = _fetch(step, suffix)
+        except Cancelled:
+            raise
         except Exception as error:  # jgo lets requests', urllib3's and its own errors through
             problem = f"{type(error).__name__}: {error}"
             continue

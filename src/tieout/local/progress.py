@@ -15,6 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 
+class Cancelled(Exception):
+    """The person who waited has pressed Ctrl-C."""
+
+
 class Step:
     """One part's line. Safe to use from the thread that works on the part."""
 
@@ -24,7 +28,9 @@ class Step:
         self._text, self._tenth = "", -1
 
     def update(self, text: str, done: int | None = None, total: int | None = None) -> None:
-        """Say what is being done; with ``done`` and ``total``, how far it is."""
+        """Say what is being done; with ``done`` and ``total``, how far it is. Raises Cancelled after Ctrl-C."""
+        if self._board.cancelled.is_set():
+            raise Cancelled
         with self._board.lock:
             if self._board.live:
                 # Never quite full: rich stops the clock of a task that is.
@@ -62,6 +68,7 @@ class Board:
     def __init__(self, console: Console | None = None):
         self.console = console or Console(stderr=True)
         self.lock = threading.Lock()
+        self.cancelled = threading.Event()
         self.started = time.monotonic()
         self.live: Progress | None = None
         if self.console.is_terminal:

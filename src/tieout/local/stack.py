@@ -18,12 +18,13 @@ import os
 import re
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 from tieout.connections import WAREHOUSE
-from tieout.errors import StackError
+from tieout.errors import StackError, TieoutError
 from tieout.local import (
     airflow,
     bootstrap,
@@ -37,7 +38,7 @@ from tieout.local import (
     supervise,
     trino,
 )
-from tieout.local.progress import Board, Step
+from tieout.local.progress import Board, Cancelled, Step
 from tieout.orchestration.manifest import build_manifest
 from tieout.settings import get_settings
 
@@ -113,11 +114,7 @@ class _Start:
         }
         # The data folder decides how Postgres' command looks, so it comes before the supervisor's configuration.
         steps = {name: self.board.step(name) for name in columns}
-        try:
-            postgres.ensure_data(steps["postgres"])
-        except Exception as error:
-            steps["postgres"].fail(_first_line(error))
-            raise
+        postgres.ensure_data(steps["postgres"])
         self._start_supervisor()
         with ThreadPoolExecutor(max_workers=len(columns)) as pool:
             futures = [pool.submit(self._column, column, steps[name]) for name, column in columns.items()]
@@ -126,8 +123,10 @@ class _Start:
     def _wait(self, futures: list[Future[None]]) -> None:
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
+        except KeyboardInterrupt:
+            self.board.cancelled.set()  # ends downloads, which a part's failure leaves to finish: they are kept
+            raise
         finally:
-            # Also on Ctrl-C: the threads must end before the pool can.
             self.abandon.set()
         wait(futures)
         errors = [error for future in futures if (error := future.exception()) and not isinstance(error, _Abandoned)]
@@ -140,10 +139,20 @@ class _Start:
         except _Abandoned:
             step.fail("not started: another part failed")
             raise
+        except TieoutError as error:
+            step.fail(str(error))
+            raise
+        except Cancelled:
+            raise
         except Exception as error:
             step.fail(_first_line(error))
-            self.abandon.set()
-            raise
+            log = layout.log_file("up")
+            with log.open("a") as file:
+                file.write("".join(traceback.format_exception(error)))
+            raise StackError(
+                f"{_first_line(error)} ({type(error).__name__}). The whole story is in {log}; "
+                "`tieout up` goes on from here"
+            ) from error
 
     def _start_supervisor(self) -> None:
         programs = [postgres.program(), minio.program(), trino.program(), *airflow.programs()]
@@ -161,7 +170,7 @@ class _Start:
         layout.home("fingerprint").write_text(mark)
 
     def _postgres(self, step: Step) -> None:
-        version = self._start(step, postgres.NAME, postgres.probe, seconds=START_SECONDS)
+        version = self._start(step, postgres.NAME, postgres.probe)
         step.update("creating databases")
         bootstrap.ensure_databases()
         self.databases.set()
@@ -170,7 +179,7 @@ class _Start:
 
     def _minio(self, step: Step) -> None:
         downloads.ensure_minio(step)
-        version = self._start(step, minio.NAME, minio.probe, seconds=START_SECONDS)
+        version = self._start(step, minio.NAME, minio.probe)
         step.update("creating buckets and the lake's key")
         minio.ensure_buckets()
         self.buckets.set()
@@ -187,7 +196,7 @@ class _Start:
         downloads.ensure_trino(step)
         self._after(step, self.databases, "Postgres")
         self._after(step, self.buckets, "MinIO")
-        version = self._start(step, trino.NAME, trino.probe, seconds=START_SECONDS)
+        version = self._start(step, trino.NAME, trino.probe)
         self._after(step, self.lake, "the lake's schemas")
         bootstrap.ensure_ops(step)
         step.finish(f"Trino {version} on port {get_settings().trino_port}")
@@ -199,17 +208,17 @@ class _Start:
         build_manifest()
         for name in airflow.NAMES:
             supervise.start_program(name)
-        version = self._until(step, airflow.NAMES, airflow.probe, seconds=START_SECONDS)
+        version = self._until(step, airflow.NAMES, airflow.probe)
         step.finish(f"Airflow {version} on port {get_settings().airflow_port}")
 
-    def _start(self, step: Step, name: str, probe: Callable[[], str], seconds: float) -> str:
+    def _start(self, step: Step, name: str, probe: Callable[[], str]) -> str:
         supervise.start_program(name)
-        return self._until(step, (name,), probe, seconds)
+        return self._until(step, (name,), probe)
 
-    def _until(self, step: Step, names: tuple[str, ...], probe: Callable[[], str], seconds: float) -> str:
+    def _until(self, step: Step, names: tuple[str, ...], probe: Callable[[], str]) -> str:
         """Wait until ``probe`` answers, and return its answer."""
         step.update("starting")
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + START_SECONDS
         problem: Exception | None = None
         pids: set[int] = set()
         while True:
@@ -229,7 +238,7 @@ class _Start:
                     raise StackError(f"{name} does not stay up: {_complaint(name)}. See {layout.log_file(name)}")
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"{names[0]} was not ready after {seconds:.0f} s ({problem}): see {layout.log_file(names[0])}, "
+                    f"{names[0]} was not ready after {START_SECONDS} s ({problem}): see {layout.log_file(names[0])}, "
                     "and run `tieout up` again, which goes on from here"
                 )
             if self.abandon.wait(POLL_SECONDS):

@@ -9,7 +9,7 @@ import pytest
 
 from tieout.errors import StackError
 from tieout.local import downloads
-from tieout.local.progress import Board, Step
+from tieout.local.progress import Board, Cancelled, Step
 
 ROOT = f"trino-server-{downloads.TRINO_VERSION}"
 
@@ -119,3 +119,19 @@ def test_a_build_that_fails_shows_the_compiler_s_last_words(
     with pytest.raises(StackError, match=r"MinIO could not be built from not a module@v1: .+start again"):
         downloads.ensure_minio(step)
     assert not downloads.minio_binary().exists()
+
+
+def test_ctrl_c_ends_a_download_at_once(archive: Path, board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = []
+
+    def fetch(step: Step, suffix: str) -> Path:
+        attempts.append(suffix)
+        step.update("downloading", 1, 100)
+        return archive
+
+    monkeypatch.setattr(downloads, "_fetch", fetch)
+    step = board.step("trino")
+    board.cancelled.set()
+    with pytest.raises(Cancelled):
+        downloads.ensure_trino(step)
+    assert len(attempts) == 1
