@@ -61,8 +61,6 @@ def environment() -> dict[str, str]:
             "enable_health_check": False,
             # How long the scheduler sleeps when a look found nothing to do; each hop from task to task waits for it.
             "scheduler_idle_sleep_time": 0.2,
-            # At the default of 16 the tasks of dbt's models would become due in several rounds.
-            "max_tis_per_query": 128,
         },
         "dag_processor": {"parsing_processes": 1, "refresh_interval": 30, "min_file_process_interval": 30},
     }
