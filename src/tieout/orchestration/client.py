@@ -110,6 +110,18 @@ class AirflowClient:
         }
         return self._call("POST", "/backfills", json=body)["id"]
 
+    def wait_for_backfill(self, dag_id: str, backfill: int, seconds: float) -> list[dict[str, Any]]:
+        """The runs of a backfill, earliest day first, once all have ended. Raises StackError after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not (found := self.get(f"/backfills/{backfill}"))["completed_at"]:
+            if time.monotonic() > deadline:
+                raise StackError(f"backfill {backfill} of {dag_id} has not ended in {seconds:.0f} s")
+            time.sleep(2)
+        runs = self.runs(
+            dag_id, run_type="backfill", logical_date_gte=found["from_date"], logical_date_lte=found["to_date"]
+        )
+        return sorted(runs, key=lambda run: run["logical_date"])
+
     def runs(self, dag_id: str, **filters: Any) -> list[dict[str, Any]]:
         return list(self._pages(f"/dags/{dag_id}/dagRuns", "dag_runs", **filters))
 

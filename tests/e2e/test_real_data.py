@@ -1,0 +1,185 @@
+"""2,466 invoices that nobody on this project made, through the whole pipeline, against answers known from outside."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID, uuid5
+
+import pytest
+
+from tieout.connections import LANDING_BUCKET, app_db, query, s3_client
+from tieout.orchestration.run import RunResult
+from tieout.settings import PROJECT_ROOT
+
+DATA = PROJECT_ROOT.parent / "shared" / "data"
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"NOT TESTED ON REAL DATA: {DATA} is not there"),
+]
+
+FIRST, SECOND = date(2012, 12, 31), date(2013, 9, 30)
+_IDS = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+DELIVERIES = {
+    "stripe": {
+        "balance_transactions": "stripe_fivetran_seeds/balance_transaction_data.csv",
+        "charges": "stripe_fivetran_seeds/charge_data.csv",
+        "refunds": "stripe_fivetran_seeds/refund_data.csv",
+        "payouts": "stripe_fivetran_seeds/payout_data.csv",
+    },
+    "netsuite": {
+        "transaction": "netsuite_fivetran_seeds/netsuite2_transaction_data.csv",
+        "transactionline": "netsuite_fivetran_seeds/netsuite2_transaction_line_data.csv",
+        "transactionaccountingline": "netsuite_fivetran_seeds/netsuite2_tran_acct_line_data.csv",
+        "account": "netsuite_fivetran_seeds/netsuite2_account_data.csv",
+        "subsidiary": "netsuite_fivetran_seeds/netsuite2_subsidiary_data.csv",
+        "currency": "netsuite_fivetran_seeds/netsuite2_currency_data.csv",
+        "accountingperiod": "netsuite_fivetran_seeds/netsuite2_accounting_period_data.csv",
+        "customer": "netsuite_fivetran_seeds/netsuite2_customer_data.csv",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def runs(clean_stack: None, run_day: Callable[..., RunResult]) -> list[RunResult]:
+    load_invoices(DATA / "ibm_ar" / "WA_Fn-UseC_-Accounts-Receivable.csv")
+    deliver()
+    return [run_day(FIRST), run_day(SECOND)]
+
+
+def load_invoices(file: Path) -> None:
+    """One organization; its customers, invoices, and a payment with its allocation on each settled date."""
+    with file.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    org = uuid5(_IDS, "ibm")
+    customers = {row["customerID"]: uuid5(_IDS, row["customerID"]) for row in rows}
+    with app_db() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "insert into organizations (id, name, country, base_currency) values (%s, 'IBM', 'US', 'USD')", [org]
+        )
+        cursor.executemany(
+            "insert into customers (id, org_id, customer_number, name, country, currency, payment_terms_days) "
+            "values (%s, %s, %s, %s, %s, 'USD', 30)",
+            [
+                (customers[row["customerID"]], org, row["customerID"], row["customerID"], row["countryCode"])
+                for row in {row["customerID"]: row for row in rows}.values()
+            ],
+        )
+        cursor.executemany(
+            "insert into ar_invoices (id, org_id, customer_id, invoice_number, status, is_disputed, currency, "
+            "subtotal_amount, tax_amount, total_amount, invoice_date, due_date) "
+            "values (%s, %s, %s, %s, 'issued', %s, 'USD', %s, 0, %s, %s, %s)",
+            [
+                (
+                    invoice_id(row),
+                    org,
+                    customers[row["customerID"]],
+                    row["invoiceNumber"],
+                    row["Disputed"] == "Yes",
+                    Decimal(row["InvoiceAmount"]),
+                    Decimal(row["InvoiceAmount"]),
+                    day(row["InvoiceDate"]),
+                    day(row["DueDate"]),
+                )
+                for row in rows
+            ],
+        )
+        cursor.executemany(
+            "insert into payments (id, org_id, direction, status, customer_id, currency, amount, payment_date) "
+            "values (%s, %s, 'in', 'succeeded', %s, 'USD', %s, %s)",
+            [
+                (
+                    payment_id(row),
+                    org,
+                    customers[row["customerID"]],
+                    Decimal(row["InvoiceAmount"]),
+                    day(row["SettledDate"]),
+                )
+                for row in rows
+            ],
+        )
+        cursor.executemany(
+            "insert into payment_allocations (org_id, payment_id, ar_invoice_id, currency, amount, allocated_on) "
+            "values (%s, %s, %s, 'USD', %s, %s)",
+            [
+                (org, payment_id(row), invoice_id(row), Decimal(row["InvoiceAmount"]), day(row["SettledDate"]))
+                for row in rows
+            ],
+        )
+
+
+def invoice_id(row: dict[str, str]) -> UUID:
+    return uuid5(_IDS, f"invoice {row['invoiceNumber']}")
+
+
+def payment_id(row: dict[str, str]) -> UUID:
+    return uuid5(_IDS, f"payment {row['invoiceNumber']}")
+
+
+def day(text: str) -> date:
+    return datetime.strptime(text, "%m/%d/%Y").date()  # noqa: DTZ007
+
+
+def deliver() -> None:
+    for source, tables in DELIVERIES.items():
+        for table, file in tables.items():
+            body = (DATA / file).read_bytes()
+            s3_client().put_object(Bucket=LANDING_BUCKET, Key=f"{source}/{table}/{FIRST}/{Path(file).name}", Body=body)
+
+
+def test_every_invoice_reaches_gold_to_the_cent(runs: list[RunResult]) -> None:
+    assert query("select count(*), sum(total_amount), sum(allocated_amount) from lake.gold.fact_ar_invoices") == [
+        (2466, Decimal("147703.1800"), Decimal("147703.1800"))
+    ]
+    assert query("select count(*) from lake.gold.dim_customer") == [(100,)]
+    assert query("select count(*), sum(effective_amount) from lake.gold.fact_payments") == [
+        (2466, Decimal("147703.1800"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "expected"),
+    [
+        pytest.param(FIRST, {"not_due": (86, Decimal("4936.32")), "1-30": (13, Decimal("788.74"))}, id="end of 2012"),
+        pytest.param(SECOND, {"not_due": (81, Decimal("4563.74")), "1-30": (7, Decimal("465.48"))}, id="2013-09-30"),
+    ],
+)
+def test_receivables_are_as_old_as_they_were(
+    runs: list[RunResult], as_of: date, expected: dict[str, tuple[int, Decimal]]
+) -> None:
+    found = query(
+        "select aging_bucket, count(*), sum(remaining_amount) from lake.gold.fact_ar_aging "
+        f"where as_of_date = date '{as_of}' group by 1"
+    )
+    assert {bucket: (count, amount) for bucket, count, amount in found} == expected
+
+
+def test_every_delivered_row_is_loaded(runs: list[RunResult]) -> None:
+    expected = {}
+    for source, tables in DELIVERIES.items():
+        for table, file in tables.items():
+            with (DATA / file).open(newline="") as stream:
+                expected[source, table] = sum(1 for _ in csv.DictReader(stream))
+    found = query(
+        "select source, entity, sum(rows_kept) from lake.ops.table_outcomes "
+        f"where file is not null and status = 'loaded' and run_id = '{runs[0].batch.run_id}' group by 1, 2"
+    )
+    assert {(source, table): kept for source, table, kept in found} == expected
+    assert query("select count(*) from lake.bronze.quarantine") == [(0,)]
+
+
+def test_stripe_s_charges_are_reconciled_against_an_erp_that_has_none_of_them(runs: list[RunResult]) -> None:
+    with (DATA / DELIVERIES["stripe"]["balance_transactions"]).open(newline="") as stream:
+        charges = [row for row in csv.DictReader(stream) if row["type"] == "charge"]
+    found = query("select status, count(*), sum(stripe_amount) from lake.gold.fact_reconciliation group by 1")
+    assert found == [("missing_in_erp", len(charges), sum(Decimal(row["amount"]) for row in charges) / 100)]
+
+
+def test_every_layer_ties_out(runs: list[RunResult]) -> None:
+    for run in runs:
+        assert query(f"select distinct status from lake.ops.tie_out where run_id = '{run.batch.run_id}'") == [("tied",)]
