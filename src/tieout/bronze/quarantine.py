@@ -95,7 +95,7 @@ class Quarantine:
         if self._stream is None:
             self._quarantine = ensure_quarantine(connections.iceberg_catalog())
             folder = f"_batch={self._batch}/source={self._table.source}/entity={self._table.name}"
-            self._stream = ParquetStream(f"{self._quarantine.location()}/data/{folder}", SCHEMA)
+            self._stream = ParquetStream(f"{self._quarantine.location()}/data/{folder}", SCHEMA, threads=1)
         return self._stream
 
     def add(self, file: str, lines: Sequence[Rejected]) -> None:

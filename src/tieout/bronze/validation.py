@@ -53,10 +53,11 @@ class _Finding:
 
 @dataclass(frozen=True)
 class _Load:
-    """One table's batch: the rows that extraction recorded and the rows that are there, marks of deletion included."""
+    """One table's batch: the rows that extraction recorded, how many of them mark a deletion, and what is there."""
 
     table: TableSpec
     recorded: int
+    deleted: int
     there: int
 
 
@@ -75,7 +76,7 @@ def validate_bronze(batch: Batch) -> list[ops.Validation]:
     # A data source each: what Great Expectations keeps of a batch in a data source is not made for threads.
     assets = [_query(context, load.table, batch) for load in loads]
     with ThreadPoolExecutor(_THREADS) as pool:
-        suites = [suite_of(load.table, load.recorded, currencies) for load in loads]
+        suites = [suite_of(load.table, currencies, load.recorded, load.deleted) for load in loads]
         results = list(pool.map(_validate, assets, suites))
     findings = [
         _finding(load.table, asset, result)
@@ -90,13 +91,16 @@ def validate_bronze(batch: Batch) -> list[ops.Validation]:
     return rows
 
 
-def suite_of(table: TableSpec, row_count: int, currencies: Sequence[str]) -> list[Expectation]:
-    """The expectations that follow from a table's description. row_count: rows that extraction says it wrote."""
+def suite_of(table: TableSpec, currencies: Sequence[str], row_count: int, deleted: int) -> list[Expectation]:
+    """The expectations that follow from a table's description.
+
+    row_count: rows that extraction says it wrote; deleted: how many of them mark a deletion.
+    """
     from great_expectations import expectations as gxe
     from great_expectations.expectations.row_conditions import Column
 
-    # Marks of deletion hold the key alone.
-    upserts = {"row_condition": Column("_op") == UPSERT} if table.kind == "postgres" else {}
+    # Marks of deletion hold the key alone. Without any, one pass over the batch does for all expectations.
+    upserts = {"row_condition": Column("_op") == UPSERT} if deleted else {}
     suite: list[Expectation] = [
         gxe.ExpectTableRowCountToEqual(value=row_count),
         gxe.ExpectColumnValuesToBeInSet(column="_op", value_set=[UPSERT, DELETE]),
@@ -126,9 +130,11 @@ def _unique(table: TableSpec) -> Expectation:
 
 def _loads(batch: Batch) -> list[_Load]:
     tables = [table for source in load_sources().values() for table in source.tables]
-    recorded: dict[tuple[str, str], int] = defaultdict(int)
+    kept: dict[tuple[str, str], int] = defaultdict(int)
+    deleted: dict[tuple[str, str], int] = defaultdict(int)
     for (source, entity, _), outcome in recorded_outcomes(batch).items():
-        recorded[source, entity] += int(outcome.kept + outcome.deleted)
+        kept[source, entity] += outcome.kept
+        deleted[source, entity] += outcome.deleted
     there = dict(
         connections.query(
             " union all ".join(
@@ -139,7 +145,11 @@ def _loads(batch: Batch) -> list[_Load]:
             )
         )
     )
-    return [_Load(table, recorded[table.source, table.name], there[table.identifier]) for table in tables]
+    return [
+        _Load(table, kept[name] + deleted[name], deleted[name], there[table.identifier])
+        for table in tables
+        for name in [(table.source, table.name)]
+    ]
 
 
 def _query(context: object, table: TableSpec, batch: Batch) -> GxBatch:

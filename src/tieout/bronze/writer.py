@@ -60,14 +60,15 @@ class Written:
 
 
 class ParquetStream:
-    """Writes record batches of one schema into Parquet files below a folder, on several threads.
+    """Writes record batches of one schema into Parquet files below a folder, on one or more threads.
 
     Used as a context manager; `written` is complete once the block has ended without an error. When the block raises,
     the files already closed stay behind, referenced by nothing.
     """
 
-    def __init__(self, folder: str, schema: pa.Schema) -> None:
+    def __init__(self, folder: str, schema: pa.Schema, threads: int = WRITER_THREADS) -> None:
         self._folder = folder.removeprefix("s3://")
+        self._threads_wanted = threads
         self._schema = schema
         self._filesystem = connections.s3_filesystem()
         self._queue: Queue[pa.RecordBatch | None] = Queue(QUEUED_BATCHES)
@@ -85,7 +86,7 @@ class ParquetStream:
             raise self._failure
         if rows.num_rows == 0:
             return
-        if len(self._threads) < WRITER_THREADS:  # a small table needs one file, not one a thread
+        if len(self._threads) < self._threads_wanted:  # a small table needs one file, not one a thread
             thread = threading.Thread(target=self._drain, name="parquet-writer", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -173,7 +174,12 @@ class BatchWriter:
     """
 
     def __init__(
-        self, table: TableSpec, batch: Batch, extracted_at: datetime, carried: Sequence[pa.Field] = ()
+        self,
+        table: TableSpec,
+        batch: Batch,
+        extracted_at: datetime,
+        carried: Sequence[pa.Field] = (),
+        threads: int = WRITER_THREADS,
     ) -> None:
         from tieout.bronze.schema import arrow_schema
 
@@ -183,7 +189,7 @@ class BatchWriter:
         self.schema = pa.schema([*payload, *carried, *BATCH_FIELDS])
         self._bronze: Table = connections.iceberg_catalog().load_table((NAMESPACE, table.identifier))
         add_columns(self._bronze, self.schema)
-        self._stream = ParquetStream(f"{self._bronze.location()}/data/_batch={batch}", self.schema)
+        self._stream = ParquetStream(f"{self._bronze.location()}/data/_batch={batch}", self.schema, threads)
 
     @property
     def written(self) -> Written:

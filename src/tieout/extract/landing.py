@@ -30,12 +30,15 @@ from tieout.extract.chunks import Chunk
 from tieout.extract.currencies import Currencies, read_currencies
 from tieout.extract.deliveries import Chosen, Delivery, check_unchanged, choose, list_deliveries, taken_by_others
 from tieout.extract.faults import TOO_MANY_BAD_LINES, Rejected, UnreadableFile
+from tieout.extract.memory import leave_pandas_out
 from tieout.extract.readers import read_file
 from tieout.settings import get_settings
 from tieout.sources import Source, TableSpec, load_source
 
 log = logging.getLogger(__name__)
 
+# Reading and typing take longer than writing: a second writer would only take memory.
+_WRITER_THREADS = 1
 LOADED, SKIPPED, FAILED = "loaded", "skipped", "failed"
 _COLUMNS_NAMED = 10
 
@@ -67,6 +70,7 @@ def extract_landing(source: str, batch: Batch) -> list[ops.TableOutcome]:
     described = load_source(source)
     if described.kind != "landing":
         raise ConfigError(f"{source} is of kind {described.kind}: only a source of kind landing is delivered in files")
+    leave_pandas_out()
     started_at = datetime.now(UTC)
     deliveries = list_deliveries(described, batch)
     taken = taken_by_others(described, batch)
@@ -161,7 +165,7 @@ class _TableLoad:
         quarantine = Quarantine(self._table, self._batch, self._extracted_at, held)
         refused: list[str] = []
         try:
-            with BatchWriter(self._table, self._batch, self._extracted_at) as writer:
+            with BatchWriter(self._table, self._batch, self._extracted_at, threads=_WRITER_THREADS) as writer:
                 for file in files:
                     # Once a file is refused nothing will be written, but the others are still looked at.
                     self._read(file, None if refused else writer, quarantine)

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from tieout.extract.faults import TOO_LARGE, UnreadableFile
 
-BLOCK_BYTES = 4 * 1024 * 1024
+BLOCK_BYTES = 2 * 1024 * 1024
 # No honest line of a ledger is longer; without a bound, a file without line ends would fill the memory.
 LINE_LIMIT_BYTES = 16 * 1024 * 1024
 

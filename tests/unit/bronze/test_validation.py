@@ -4,10 +4,10 @@ from tieout.bronze.validation import suite_of
 from tieout.sources import load_table
 
 
-def expectations(source: str, table: str) -> set[tuple[str, str | None, bool]]:
+def expectations(source: str, table: str, deleted: int = 0) -> set[tuple[str, str | None, bool]]:
     """(expectation, column, whether marks of deletion are left out)."""
     found = set()
-    for expectation in suite_of(load_table(source, table), 7, ["JPY", "USD"]):
+    for expectation in suite_of(load_table(source, table), ["JPY", "USD"], 7, deleted):
         kwargs = expectation.configuration.kwargs
         column = kwargs.get("column")
         found.add((expectation.expectation_type, column, bool(kwargs.get("row_condition"))))
@@ -15,7 +15,8 @@ def expectations(source: str, table: str) -> set[tuple[str, str | None, bool]]:
 
 
 def test_a_database_table() -> None:
-    found = expectations("app_db", "payments")
+    assert ("expect_column_values_to_not_be_null", "amount", False) in expectations("app_db", "payments")
+    found = expectations("app_db", "payments", deleted=1)
     assert ("expect_column_values_to_not_be_null", "id", False) in found
     assert ("expect_column_values_to_not_be_null", "amount", True) in found
     assert ("expect_column_proportion_of_unique_values_to_be_between", "id", False) in found
@@ -41,7 +42,7 @@ def test_a_table_without_currency_is_not_held_against_the_list() -> None:
 
 
 def test_rows_are_counted_and_currencies_known_in_either_case() -> None:
-    suite = suite_of(load_table("stripe", "charges"), 7, ["JPY", "USD"])
+    suite = suite_of(load_table("stripe", "charges"), ["JPY", "USD"], 7, 0)
     kwargs = [expectation.configuration.kwargs for expectation in suite]
     assert any(k.get("value") == 7 for k in kwargs)
     assert any(k.get("value_set") == ["JPY", "USD", "jpy", "usd"] for k in kwargs)
