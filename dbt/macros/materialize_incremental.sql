@@ -56,7 +56,9 @@
 
 {% macro add_columns(table, sql, present) -%}
     {%- for column in columns_of(table, sql) if column.name not in present -%}
-        {%- do run_query('alter table ' ~ table ~ ' add column ' ~ adapter.quote(column.name) ~ ' ' ~ column.data_type) -%}
+        {%- do run_query(
+            'alter table ' ~ table ~ ' add column ' ~ adapter.quote(column.name) ~ ' ' ~ column.data_type
+        ) -%}
     {%- endfor -%}
 {%- endmacro %}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from datetime import date
 
@@ -15,7 +16,8 @@ from tieout.batch import Batch
 from tieout.extract.landing import extract_landing
 from tieout.extract.postgres import extract_app_db
 from tieout.generate import FAULTS, advance, generate, read_truth
-from tieout.settings import get_settings
+from tieout.ml.tables import ensure_ml_tables
+from tieout.settings import PROJECT_ROOT, get_settings
 from tieout.sources import load_sources
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("two_days")]
@@ -37,6 +39,7 @@ def two_days(stack) -> None:
     """A first full load with every test of the project, then a day whose changes were merged."""
     fresh_app_database()
     fresh_lake()
+    ensure_ml_tables()
     generate("tiny", 3, date(2026, 1, 1), date.fromisoformat(FIRST))
     load(FIRST)
     build(PROJECT, FIRST)
@@ -123,6 +126,23 @@ def test_every_table_and_column_has_its_description_as_comment():
         assert relations[relation] == model["description"] != ""
         assert comments[relation] == {name: column["description"] for name, column in model["columns"].items()}
         assert all(comments[relation].values())
+
+
+GOLD_PAGE = (PROJECT_ROOT / "docs" / "gold.md").read_text()
+QUERIES = dict(re.findall(r"^## (\w+)$.*?```sql\n(.*?)```", GOLD_PAGE, re.DOTALL | re.MULTILINE))
+
+
+def test_the_page_about_gold_has_every_table():
+    described = {name.split(".")[1] for name in models() if name.startswith("gold_candidate.")}
+    assert described <= QUERIES.keys()
+
+
+@pytest.mark.parametrize("table", QUERIES)
+def test_the_page_about_gold_has_a_query_that_runs(table):
+    candidate = QUERIES[table].replace("lake.gold.", "lake.gold_candidate.")  # nothing is published here
+    assert f"lake.gold_candidate.{table}" in candidate
+    rows = connections.query(candidate)
+    assert rows or f"gold_candidate.{table}" not in models(), "a table that dbt makes has rows here"
 
 
 @pytest.mark.parametrize(
