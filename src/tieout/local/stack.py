@@ -137,7 +137,7 @@ class _Start:
         try:
             column(step)
         except _Abandoned:
-            step.fail("not started: another part failed")
+            step.fail("given up")
             raise
         except TieoutError as error:
             step.fail(str(error))
