@@ -15,6 +15,7 @@ from tieout.batch import Batch
 from tieout.bronze.quarantine import QUARANTINE
 from tieout.controls.checksum import BRONZE
 from tieout.controls.literals import identifier, literal
+from tieout.controls.ops import insert
 from tieout.extract.faults import CONFLICTING_DUPLICATE
 from tieout.sources import TableSpec
 
@@ -37,7 +38,7 @@ def record_conflicts(table: TableSpec, batch: Batch, now: datetime) -> dict[str,
     )
     repeated = {file: Repeated(conflicts, repetitions) for file, conflicts, repetitions in rows}
     if any(r.conflicts for r in repeated.values()):
-        connections.execute(_insert(table, batch, now))
+        insert(_conflict_rows(table, batch, now))
     return repeated
 
 
@@ -58,7 +59,7 @@ def _versions(table: TableSpec, batch: Batch) -> str:
     )
 
 
-def _insert(table: TableSpec, batch: Batch, now: datetime) -> str:
+def _conflict_rows(table: TableSpec, batch: Batch, now: datetime) -> str:
     names = ", ".join(literal(column.name) for column in table.columns)
     texts = ", ".join(BRONZE.text(column, identifier(column.name)) for column in table.columns)
     key = " || '/' || ".join(BRONZE.key_values(table))

@@ -27,6 +27,12 @@ NAME = "quarantine"
 QUARANTINE = f"lake.{NAMESPACE}.{NAME}"
 
 _PARTITION = ("_batch", "source", "entity")
+# As for the Bronze tables: old metadata files go with the commits that replace them.
+_PROPERTIES = {
+    "format-version": "2",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "20",
+}
 _COMMENT = "Delivered lines that could not be loaded, or that lost against another version of the same key."
 _COLUMNS = {
     "source": (pa.string(), "Source, as config/sources names it."),
@@ -63,7 +69,7 @@ def ensure_quarantine(catalog: Catalog) -> Table:
             for number, name in enumerate(_PARTITION, start=1000)
         )
     )
-    properties = {"format-version": "2", "comment": _COMMENT}
+    properties = _PROPERTIES | {"comment": _COMMENT}
     try:
         return catalog.create_table((NAMESPACE, NAME), schema=schema, partition_spec=partition, properties=properties)
     except TableAlreadyExistsError:  # another process makes it at the same time

@@ -340,7 +340,7 @@ def _record(table: str, rows: Sequence[Row]) -> None:
     columns = ", ".join(TABLES[table][1])
     now = datetime.now(UTC)
     for values in _chunks([_values(row, now) for row in rows]):
-        _insert(f"insert into {SCHEMA}.{table} ({columns}) values {values}")
+        insert(f"insert into {SCHEMA}.{table} ({columns}) values {values}")
 
 
 def _values(row: Row, now: datetime) -> str:
@@ -368,7 +368,7 @@ def _chunks(rows: list[str]) -> Iterator[str]:
         yield ", ".join(chunk)
 
 
-def _insert(statement: str) -> None:
+def insert(statement: str) -> None:
     """Run it; a commit that lost against another task's is known not to have happened, and is tried again."""
     from trino.exceptions import TrinoQueryError
 

@@ -220,7 +220,7 @@ class _TableLoad:
             if losing := repeated.get(file.chosen.delivery.file):
                 file.codes["conflicting_duplicate"] += losing.conflicts
                 if losing.repetitions:
-                    file.notes.append(f"{losing.repetitions} rows repeat another one's key and content")
+                    file.notes.append(f"rows that repeat another one's key and content: {losing.repetitions}")
 
     def _file_outcome(self, file: FileRead, failed: bool) -> ops.TableOutcome:
         delivery = file.chosen.delivery

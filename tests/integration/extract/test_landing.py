@@ -251,9 +251,11 @@ def test_the_same_id_with_other_content_is_a_conflict_with_a_row(lake: None) -> 
     assert row[0] == f"id po_1 was delivered again with other content in {b} line 1, which was taken"
     assert json.loads(row[1])["amount"] == "100"
     assert (outcomes[a].rows_seen, outcomes[a].rows_kept, outcomes[a].rows_quarantined) == (4, 4, 2)
-    assert outcomes[a].reason == ("in quarantine: 2 conflicting_duplicate; 1 rows repeat another one's key and content")
+    assert outcomes[a].reason == (
+        "in quarantine: 2 conflicting_duplicate; rows that repeat another one's key and content: 1"
+    )
     assert outcomes[b].reason == (
-        "1 rows repeat another one's key and content; columns not described, kept in _rest: object"
+        "rows that repeat another one's key and content: 1; columns not described, kept in _rest: object"
     )
     run(DAY_1, "again")
     assert len(quarantine()) == 2
