@@ -18,7 +18,7 @@ from tieout.errors import StackError
 from tieout.local import layout
 from tieout.local.secrets import write_private
 
-STOP_SECONDS = 40
+STOP_SECONDS = 90  # each process has 20 to stop by itself, and Postgres and MinIO come after the rest
 # Every process below the supervisor carries this variable, whatever becomes of the supervisor: see leftovers.py.
 TAG = "TIEOUT_STACK"
 
