@@ -199,8 +199,9 @@ def _finding(table: TableSpec, batch: GxBatch, result: ExpectationValidationResu
             f"{observed} rows, and {expected} were recorded",
         )
     rows = again.get("partial_unexpected_index_list") or again.get("partial_unexpected_list") or []
-    found = f"{again['unexpected_count']} rows, among them {', '.join(_shown(table, row) for row in rows[:_SAMPLES])}"
-    return _Finding(table, config.type, column, False, again["unexpected_count"], found)
+    count = again["unexpected_count"]
+    found = f"{count} {'row' if count == 1 else 'rows'}, among them {', '.join(_shown(table, row) for row in rows[:_SAMPLES])}"
+    return _Finding(table, config.type, column, False, count, found)
 
 
 def _shown(table: TableSpec, row: object) -> str:

@@ -66,9 +66,9 @@ def test_what_breaks_an_expectation_is_named(loaded: int) -> None:
             f"2 rows, among them (code {code}), (code {code})",
             f"{payouts}: expect_table_row_count_to_equal does not hold: 2 rows, and 1 were recorded",
             f"{payouts}, column amount: expect_column_values_to_not_be_null does not hold: "
-            "1 rows, among them (id po_2, amount None)",
+            "1 row, among them (id po_2, amount None)",
             f"{payouts}, column currency: expect_column_values_to_be_in_set does not hold: "
-            "1 rows, among them (id po_2, currency xxx)",
+            "1 row, among them (id po_2, currency xxx)",
         ]
     )
     assert connections.query(
