@@ -200,7 +200,8 @@ def _finding(table: TableSpec, batch: GxBatch, result: ExpectationValidationResu
         )
     rows = again.get("partial_unexpected_index_list") or again.get("partial_unexpected_list") or []
     count = again["unexpected_count"]
-    found = f"{count} {'row' if count == 1 else 'rows'}, among them {', '.join(_shown(table, row) for row in rows[:_SAMPLES])}"
+    samples = ", ".join(_shown(table, row) for row in rows[:_SAMPLES])
+    found = f"{count} {'row' if count == 1 else 'rows'}, among them {samples}"
     return _Finding(table, config.type, column, False, count, found)
 
 
