@@ -30,7 +30,7 @@ class DetectorOutcome:
 
 def run_anomalies(batch: Batch) -> list[DetectorOutcome]:
     """Run every detector as of the batch day and replace that day's alerts. Returns one outcome per detector."""
-    ensure_ml_tables()
+    ensure_ml_tables(tables=(ALERTS,))
     detectors: list[tuple[str, Callable[[date], tuple[list[Alert], str]]]] = [
         (rule.kind, lambda day, rule=rule: (rules.find(rule, day), "")) for rule in rules.RULES
     ]

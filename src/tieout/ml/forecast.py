@@ -68,7 +68,7 @@ def run_forecast(batch: Batch) -> list[SeriesOutcome]:
 
     Returns one outcome per series. Raises only for what touches the lake; a series' own failure is an outcome.
     """
-    ensure_ml_tables()
+    ensure_ml_tables(tables=(FORECAST, ACCURACY))
     outcomes, forecasts, accuracy = [], [], []
     every = load_series(batch.day)
     for number, series in enumerate(every, start=1):

@@ -152,13 +152,15 @@ ALERTS = MlTable(
 ML_TABLES = (FORECAST, ACCURACY, ALERTS)
 
 
-def ensure_ml_tables(catalog: Catalog | None = None) -> None:
+def ensure_ml_tables(catalog: Catalog | None = None, tables: Sequence[MlTable] | None = None) -> None:
     """Create what is missing, each with an empty first snapshot, so that there is something to publish on any day.
+
+    tables: those that the caller writes; two tasks that run side by side must not both create one. All unless given.
 
     A table of an earlier version of Tieout gains the columns that it lacks, NULL on the days it has; none is dropped.
     """
     catalog = catalog or _catalog()
-    for table in ML_TABLES:
+    for table in ML_TABLES if tables is None else tables:
         if not catalog.table_exists(table.identifier):
             _create(catalog, table)
             continue
