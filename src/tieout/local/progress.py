@@ -59,14 +59,16 @@ class Step:
 
     def _print(self, text: str) -> None:
         elapsed = time.monotonic() - self._board.started
-        self._board.console.print(f"{elapsed:6.1f}s {self._name:<9} {text}", highlight=False, soft_wrap=True)
+        self._board.console.print(f"{elapsed:6.1f}s {self._name:<{self._board.width}} {text}", highlight=False, soft_wrap=True)
 
 
 class Board:
     """The lines of all parts; a context manager that owns the terminal while it is open."""
 
-    def __init__(self, console: Console | None = None):
+    def __init__(self, console: Console | None = None, width: int = 9):
+        """width: of the longest name, in characters."""
         self.console = console or Console(stderr=True)
+        self.width = width
         self.lock = threading.Lock()
         self.cancelled = threading.Event()
         self.started = time.monotonic()
@@ -74,7 +76,7 @@ class Board:
         if self.console.is_terminal:
             self.live = Progress(
                 SpinnerColumn(finished_text=" "),
-                TextColumn("{task.description:<9}"),
+                TextColumn(f"{{task.description:<{width}}}"),
                 BarColumn(bar_width=24),
                 TimeElapsedColumn(),
                 TextColumn("{task.fields[text]}"),

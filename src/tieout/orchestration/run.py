@@ -79,7 +79,7 @@ def run_batch(date: str, console: Console | None = None) -> RunResult:
     from tieout.local.progress import Board
 
     batch = Batch.of(date, f"manual__{date}__{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
-    with AirflowClient() as airflow, Board(console) as board:
+    with AirflowClient() as airflow, Board(console, max(map(len, _ORDER))) as board:
         prepare(airflow)
         airflow.unpause(DAG_ID)
         airflow.trigger(DAG_ID, batch.run_id, {"date": str(batch)})
