@@ -58,8 +58,8 @@ class Step:
                 self._print(text)
 
     def _print(self, text: str) -> None:
-        elapsed = time.monotonic() - self._board.started
-        self._board.console.print(f"{elapsed:6.1f}s {self._name:<{self._board.width}} {text}", highlight=False, soft_wrap=True)
+        elapsed, name = time.monotonic() - self._board.started, f"{self._name:<{self._board.width}}"
+        self._board.console.print(f"{elapsed:6.1f}s {name} {text}", highlight=False, soft_wrap=True)
 
 
 class Board:
