@@ -149,8 +149,8 @@ def wrong_delivery() -> Iterator[str]:
     """A balance transaction whose net is not its amount less its fee: dbt's test of Silver refuses it."""
     key = f"stripe/balance_transactions/{SECOND + timedelta(days=1)}/wrong.csv"
     body = (
-        "id,amount,fee,net,currency,type,created,status\n"
-        "txn_wrong,1000,30,1000,usd,charge,2026-11-02 10:00:00,available\n"
+        "id,source,amount,fee,net,currency,type,created,available_on,status\n"
+        "txn_wrong,ch_wrong,1000,30,1000,usd,charge,2026-11-02 10:00:00,2026-11-04 00:00:00,available\n"
     )
     s3_client().put_object(Bucket=LANDING_BUCKET, Key=key, Body=body.encode())
     yield "txn_wrong"
