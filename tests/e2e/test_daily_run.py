@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -116,6 +118,19 @@ def test_the_run_and_its_publication_are_on_record(first: RunResult) -> None:
     assert query(f"select distinct status from lake.ops.tie_out where run_id = '{run_id}'") == [("tied",)]
 
 
+def test_one_message_tells_what_the_run_found(first: RunResult) -> None:
+    ((status, subject, text),) = query(
+        f"select status, subject, text from lake.ops.alerts where run_id = '{first.batch.run_id}'"
+    )
+    assert status == "stored"
+    assert "reconciliation exceptions" in subject
+    for currency, count, owed in query(
+        "select currency, count(*), sum(remaining_amount) from lake.gold.fact_ar_aging "
+        f"where as_of_date = date '{FIRST}' and is_overdue group by 1"
+    ):
+        assert f"{currency} {owed:,f} on {count} invoices" in text
+
+
 def test_the_second_day_brings_changes_and_takes_what_was_deleted(second: RunResult) -> None:
     assert_gold_is_the_source()
     assert receivables(SECOND) == open_receivables(SECOND)
@@ -136,6 +151,21 @@ def test_the_same_day_again_gives_the_same_gold(second: RunResult, run_day: RunD
     again = run_day(SECOND)
     assert again.batch.run_id != second.batch.run_id
     assert gold() == before
+
+
+def test_a_model_cleared_alone_is_built_alone(second: RunResult) -> None:
+    run_id = second.batch.run_id
+    with AirflowClient() as airflow:
+        airflow.clear(DAG_ID, run_id, ["gold.dim_date"])
+        deadline = time.monotonic() + 300
+        while (run := airflow.run(DAG_ID, run_id))["state"] not in ("success", "failed"):
+            assert time.monotonic() < deadline
+            time.sleep(1)
+        tries = {task["task_id"]: task["try_number"] for task in airflow.task_instances(DAG_ID, run_id)}
+        log = airflow.log_lines(DAG_ID, run_id, "gold.dim_date", 2)
+    assert run["state"] == "success"
+    assert {task for task, number in tries.items() if number > 1} == {"gold.dim_date"}
+    assert any("1 of" in str(line["event"]) and "dim_date" in str(line["event"]) for line in log)
 
 
 def test_orchestration_adds_seconds(second: RunResult, record_property: Callable[[str, object], None]) -> None:
@@ -204,5 +234,5 @@ def landed() -> dict[str, bytes]:
     return {key: s3.get_object(Bucket=LANDING_BUCKET, Key=key)["Body"].read() for key in keys}
 
 
-def truth():
+def truth() -> Path:
     return get_settings().home / "truth"

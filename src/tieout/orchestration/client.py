@@ -66,6 +66,11 @@ class AirflowClient:
             "POST", f"/dags/{dag_id}/dagRuns", json={"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
         )
 
+    def clear(self, dag_id: str, run_id: str, task_ids: list[str]) -> None:
+        """Have these tasks of a run, and no others, run again."""
+        body = {"dag_run_id": run_id, "task_ids": task_ids, "dry_run": False, "only_failed": False}
+        self._call("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
+
     def unpause(self, dag_id: str) -> None:
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
 

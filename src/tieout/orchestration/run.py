@@ -182,11 +182,12 @@ def _failures(airflow: AirflowClient, run_id: str) -> list[Failure]:
 
 
 def error_in(lines: Sequence[dict[str, Any]]) -> str:
-    """The last error of a task's log, in one line."""
+    """The last exception of a task's log, else its last error, in one line."""
     for line in reversed(lines):
-        details = line.get("error_detail")
-        if details:
+        if details := line.get("error_detail"):
             return " ".join(str(details[0].get("exc_value", "")).split()) or str(details[0].get("exc_type"))
+    # What libraries write to stderr while the process ends counts as errors too, and comes after the exception.
+    for line in reversed(lines):
         if str(line.get("level", "")).lower() in ("error", "critical"):
             return " ".join(str(line["event"]).split())
     return "its log has no error: it was ended from outside. Run the day again"

@@ -28,7 +28,7 @@ from tieout.orchestration.run import error_in
                     "level": "error",
                     "error_detail": [{"exc_type": "AirflowFailException", "exc_value": "payments drifts by 0.01"}],
                 },
-                {"event": "closing", "level": "info"},
+                {"event": "a library's warning", "level": "error", "logger": "task.stderr"},
             ],
             "payments drifts by 0.01",
             id="the exception's message",
