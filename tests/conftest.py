@@ -23,6 +23,8 @@ def _point_to_test_stack() -> None:
         if name != "TIEOUT_CACHE":
             del os.environ[name]
     os.environ["TIEOUT_HOME"] = str(PROJECT_ROOT / f".tieout-test-{PORT_OFFSET}")
+    # Whatever imports Airflow makes its home, by default a folder of the user's.
+    os.environ["AIRFLOW_HOME"] = f"{os.environ['TIEOUT_HOME']}/airflow"
     for name in PORTS:
         os.environ[f"TIEOUT_{name.upper()}"] = str(Settings.model_fields[name].default + PORT_OFFSET)
 

@@ -18,14 +18,19 @@ def fresh_app_database() -> None:
 
 
 def fresh_lake() -> None:
-    """No table but those of bootstrap, all empty; nothing landed. Files of dropped tables stay in the bucket."""
+    """No table but those of bootstrap, all empty; nothing landed."""
+    empty_tables()
+    empty_landing()
+
+
+def empty_tables() -> None:
+    """No table but those of bootstrap, all empty; what landed stays. Files of dropped tables stay in the bucket."""
     with connections.postgres("iceberg") as connection:
         connection.execute("truncate iceberg_tables")
     for schema in SCHEMAS:
         connections.execute(f"create schema if not exists lake.{schema}")
     ensure_ops_tables()
     ensure_bronze_tables(connections.iceberg_catalog())
-    empty_landing()
 
 
 def empty_landing() -> None:

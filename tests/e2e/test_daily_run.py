@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import gold
+from tests.lake import empty_tables
 from tieout.connections import LANDING_BUCKET, app_db, query, s3_client
 from tieout.generate import DELETES, FAULTS, advance, generate, read_truth
 from tieout.orchestration.client import AirflowClient
@@ -201,6 +202,27 @@ def test_a_failed_test_publishes_nothing(second: RunResult, run_day: RunDay, wro
     run_id = failed.batch.run_id
     ((reason,),) = query(f"select reason from lake.ops.runs where run_id = '{run_id}' and status = 'failed'")
     assert "stripe_net_is_amount_less_fee" in reason
+
+
+def test_a_backfill_gives_the_same_gold_as_the_days_one_by_one(second: RunResult) -> None:
+    """On an empty lake. Of the first day itself only what the later state of the source does not change is compared."""
+    one_by_one = gold(_OF_THE_SECOND_DAY)
+    empty_tables()
+    with AirflowClient() as airflow:
+        backfill = airflow.backfill(DAG_ID, FIRST, SECOND)
+        runs = airflow.wait_for_backfill(DAG_ID, backfill, seconds=1200)
+    assert [run["state"] for run in runs] == ["success", "success"]
+    assert [run["data_interval_start"][:10] for run in runs] == [str(FIRST), str(SECOND)]
+    assert gold(_OF_THE_SECOND_DAY) == one_by_one
+
+
+# What the days left on record of the first day stands as the source was then; the backfill sees it as it is now.
+_OF_THE_SECOND_DAY = {
+    "fact_ar_aging": f"as_of_date = date '{SECOND}'",
+    "fact_cashflow_forecast": f"run_date = date '{SECOND}'",
+    "fact_forecast_accuracy": f"run_date = date '{SECOND}'",
+    "ml_anomaly_alerts": f"run_date = date '{SECOND}'",
+}
 
 
 def truth() -> Path:

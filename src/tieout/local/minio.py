@@ -32,6 +32,8 @@ def program() -> Program:
         str(layout.home("minio")),
         *("--address", f"{settings.minio_host}:{settings.minio_port}"),
         *("--console-address", f"{settings.minio_host}:{settings.minio_console_port}"),
+        # Its default is a folder of the user's home.
+        *("--certs-dir", str(layout.home("minio-certs"))),
         "--quiet",
     ]
     return Program(NAME, command, layout.home(), priority=20)
