@@ -69,7 +69,7 @@ def gather(batch: Batch) -> list[Finding]:
     """Everything worth telling of a published run, from lake.ops, lake.bronze.quarantine and lake.gold."""
     return [
         *_quarantined(batch),
-        *_deliveries(batch),
+        *deliveries(batch),
         *_reconciliation(),
         *_overdue(batch),
         *_anomalies(batch),
@@ -112,13 +112,18 @@ def _quarantined(batch: Batch) -> list[Finding]:
     return [Finding("quarantined", f"{s}.{e}: {count} × {code}, first in {file}") for s, e, code, count, file in rows]
 
 
-def _deliveries(batch: Batch) -> list[Finding]:
+def deliveries(batch: Batch) -> list[Finding]:
+    """Files that were not loaded, and sources of which no file came. An object without news of a day is no finding."""
     outcomes = ops.latest("table_outcomes", "source, entity", ops.of_run(batch.run_id, batch.day))
     rows = connections.query(
-        f"select source, entity, coalesce(file, entity), status, reason from ({outcomes}) "
-        "where status in ('skipped', 'failed') order by 1, 2, 3"
+        f"with outcomes as ({outcomes}) "
+        "select source, concat(coalesce(file, entity), ' ', status, ': ', reason) from outcomes "
+        "where status = 'failed' or (status = 'skipped' and file is not null) "
+        "union all "
+        "select source, 'nothing was delivered' from outcomes "
+        "group by source having bool_and(status = 'skipped' and file is null) order by 1, 2"
     )
-    return [Finding("delivery", f"{source}: {file} {status}: {reason}") for source, _, file, status, reason in rows]
+    return [Finding("delivery", f"{source}: {text}") for source, text in rows]
 
 
 def _reconciliation() -> list[Finding]:

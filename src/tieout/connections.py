@@ -6,6 +6,7 @@ command line import it on every start).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -94,8 +95,9 @@ def s3_client() -> Any:
     )
 
 
+@cache
 def s3_filesystem() -> S3FileSystem:
-    """The same store as a pyarrow filesystem; paths start with the bucket's name."""
+    """The same store as a pyarrow filesystem, one a process; paths start with the bucket's name."""
     from pyarrow.fs import S3FileSystem
 
     s = get_settings()
@@ -106,6 +108,8 @@ def s3_filesystem() -> S3FileSystem:
         secret_key=s.reveal("lake_secret_key"),
         # Parts that are uploaded behind the writer's back pile up in memory; writers bring threads of their own.
         background_writes=False,
+        # A small file is then one request instead of three.
+        allow_delayed_open=True,
     )
 
 
@@ -114,7 +118,8 @@ def iceberg_catalog() -> SqlCatalog:
     """PyIceberg's side of the catalog that Trino's catalog ``lake`` reads and writes too; one a process."""
     from pyiceberg.catalog.sql import SqlCatalog
 
-    s = get_settings()
+    # It tells of every file system it makes, several times a table.
+    logging.getLogger("pyiceberg").setLevel(logging.WARNING)
     return SqlCatalog(
         CATALOG,
         uri=postgres_dsn("iceberg", "postgresql+psycopg"),
@@ -123,10 +128,6 @@ def iceberg_catalog() -> SqlCatalog:
         pool_pre_ping="true",
         warehouse=WAREHOUSE,
         **{
-            "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
-            "s3.endpoint": s.s3_endpoint,
-            "s3.region": s.s3_region,
-            "s3.access-key-id": s.reveal("lake_access_key"),
-            "s3.secret-access-key": s.reveal("lake_secret_key"),
+            "py-io-impl": "tieout.bronze.file_io.LakeFileIO",
         },
     )

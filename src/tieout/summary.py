@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tieout.connections import query
 from tieout.settings import get_settings
@@ -23,22 +23,30 @@ SAMPLE = (
 
 # The newest rows of each run's tables count: a task that was tried again has recorded its rows again.
 _MOVED = """
-select batch, source, sum(rows_seen), sum(rows_kept), sum(rows_quarantined), sum(rows_deleted), sum(bytes), sum(seconds)
+select batch, source, sum(rows_seen), sum(rows_kept), sum(rows_quarantined), sum(rows_deleted), sum(bytes)
 from (
-  select *, max(recorded_at) over (partition by run_id, source, entity) as newest from lake.ops.table_outcomes
+  select *, max(recorded_at) over (partition by batch, source, entity) as newest from lake.ops.table_outcomes
 )
 where recorded_at = newest and run_id in (select run_id from lake.ops.publications)
 group by 1, 2 order by 1, 2
 """
 _PROVEN = """
-select batch, check_name, count(*), count_if(status = 'tied'), count_if(status = 'drift')
-from (select *, max(recorded_at) over (partition by run_id) as newest from lake.ops.tie_out)
+select
+  batch,
+  count_if(check_name = 'source_silver'),
+  count_if(check_name = 'outcome_bronze'),
+  count_if(check_name = 'bronze_silver'),
+  count_if(check_name not in ('source_silver', 'outcome_bronze', 'bronze_silver')),
+  count_if(status <> 'tied')
+from (select *, max(recorded_at) over (partition by batch) as newest from lake.ops.tie_out)
 where recorded_at = newest and run_id in (select run_id from lake.ops.publications)
-group by 1, 2 order by 1, 2
+group by 1 order by 1
 """
 _INVOICES = """
-select currency, count(*), sum(total_amount), sum(allocated_amount), sum(remaining_amount)
-from lake.gold.fact_ar_invoices group by 1 order by 1
+select i.currency, max(c.minor_unit), count(*), sum(total_amount), sum(allocated_amount), sum(remaining_amount)
+from lake.gold.fact_ar_invoices i
+join lake.silver.stg_app_db__currencies c on c.currency_code = i.currency
+group by 1 order by 1
 """
 _RECONCILIATION = """
 select status, count(*), count(distinct coalesce(stripe_currency, netsuite_currency))
@@ -48,23 +56,48 @@ from lake.gold.fact_reconciliation group by 1 order by 2 desc, 1
 
 def show(console: Console, runs: Sequence[RunResult]) -> None:
     """Print the whole summary; runs: those of this demo, whose timing is shown."""
-    moved = _table("What was moved", "batch", "source", *_NUMBERS)
-    for batch, source, *numbers, size, seconds in query(_MOVED):
-        moved.add_row(str(batch), source, *(f"{n:,}" for n in numbers), f"{size / 1e6:,.1f}", f"{seconds:.1f}")
-    proven = _table("What was proven (comparisons to the cent)", "batch", "check", "#compared", "#tied", "#drift")
-    invoices = _table("Gold: invoices", "currency", "#invoices", "#total", "#paid", "#still owed")
-    reconciliation = _table("Gold: Stripe against NetSuite", "status", "#items", "#currencies")
-    for table, sql in ((proven, _PROVEN), (invoices, _INVOICES), (reconciliation, _RECONCILIATION)):
-        for row in query(sql):
-            table.add_row(*(_cell(value) for value in row))
-    for table in (moved, proven, invoices, reconciliation):
+    for table in (_moved(), _proven(), _invoices(), _reconciliation()):
         console.print(table)
     if runs:
         console.print(_timing(runs))
     _next(console)
 
 
-_NUMBERS = ("#rows seen", "#kept", "#quarantined", "#deleted", "#MB", "#seconds")
+def _moved() -> Table:
+    table = _table("What was moved", "batch", "source", "#rows", "#kept", "#quarantined", "#deleted", "#MB")
+    for batch, source, *numbers, size in query(_MOVED):
+        table.add_row(str(batch), source, *(f"{n:,}" for n in numbers), f"{size / 1e6:,.1f}")
+    return table
+
+
+def _proven() -> Table:
+    table = _table(
+        "What was proven: comparisons of rows, sums per currency and checksums",
+        *("batch", "#source = Silver", "#read = Bronze", "#Bronze = Silver", "#Silver = Gold", "drift"),
+    )
+    for batch, *compared, drifts in query(_PROVEN):
+        table.add_row(str(batch), *(f"{n:,}" for n in compared), f"[red]{drifts}[/]" if drifts else "[green]none[/]")
+    return table
+
+
+def _invoices() -> Table:
+    table = _table("Gold: invoices", "currency", "#invoices", "#total", "#paid", "#still owed")
+    for currency, digits, count, *amounts in query(_INVOICES):
+        table.add_row(currency, f"{count:,}", *(_amount(amount, digits) for amount in amounts))
+    return table
+
+
+def _reconciliation() -> Table:
+    table = _table("Gold: Stripe against NetSuite", "status", "#items", "#currencies")
+    for status, items, currencies in query(_RECONCILIATION):
+        table.add_row(status, f"{items:,}", str(currencies))
+    return table
+
+
+def _amount(amount: Decimal, digits: int) -> str:
+    """The amount with its currency's decimals, or with all four where those would hide something."""
+    short = amount.quantize(Decimal(1).scaleb(-digits))
+    return f"{short if short == amount else amount:,f}"
 
 
 def _timing(runs: Sequence[RunResult]) -> Table:
@@ -94,9 +127,3 @@ def _table(title: str, *columns: str) -> Table:
     for column in columns:
         table.add_column(column.removeprefix("#"), justify="right" if column.startswith("#") else "left")
     return table
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return f"{value:,f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)

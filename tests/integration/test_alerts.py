@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from typing import ClassVar
 
 import pytest
@@ -13,11 +14,17 @@ from tieout import alerts
 from tieout.alerts import AlertError, Finding, send_alerts
 from tieout.batch import Batch
 from tieout.connections import query
+from tieout.controls import ops
 from tieout.controls.ops import ensure_ops_tables
 from tieout.errors import ConfigError
 from tieout.settings import get_settings
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("stack")]
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("ops_tables")]
+
+
+@pytest.fixture(scope="module")
+def ops_tables(stack: None) -> None:
+    ensure_ops_tables()
 
 
 class Mailbox(BaseNotifier):
@@ -36,10 +43,9 @@ class Mailbox(BaseNotifier):
         self.received.append((self.subject, self.text))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def findings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What was found does not matter here; the end-to-end tests gather it from a real run."""
-    ensure_ops_tables()
     monkeypatch.setattr(alerts, "gather", lambda batch: [Finding("overdue", "EUR 10.0000 on 1 invoices")])
     Mailbox.received.clear()
     Mailbox.refuses = False
@@ -48,7 +54,7 @@ def findings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def mailbox(monkeypatch: pytest.MonkeyPatch) -> type[Mailbox]:
+def mailbox(findings: None, monkeypatch: pytest.MonkeyPatch) -> type[Mailbox]:
     monkeypatch.setenv("TIEOUT_ALERT_NOTIFIER", f"{__name__}.Mailbox")
     monkeypatch.setenv("TIEOUT_ALERT_NOTIFIER_ARGUMENTS", '{"subject": "{subject}", "text": "{text}"}')
     get_settings.cache_clear()
@@ -64,7 +70,7 @@ def recorded(of: Batch) -> list[str]:
     return [status for (status,) in rows]
 
 
-def test_without_a_notifier_the_message_is_stored() -> None:
+def test_without_a_notifier_the_message_is_stored(findings: None) -> None:
     send_alerts(batch("stored"))
     assert recorded(batch("stored")) == ["stored"]
 
@@ -88,8 +94,28 @@ def test_a_message_that_was_refused_is_sent_by_the_next_try(mailbox: type[Mailbo
     assert recorded(batch("refused")) == ["sent", "failed", "sent"]
 
 
-def test_a_notifier_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notifier_that_is_not_there_is_named(findings: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIEOUT_ALERT_NOTIFIER", "airflow.providers.pigeon.Notifier")
     get_settings.cache_clear()
     with pytest.raises(ConfigError, match=r"airflow\.providers\.pigeon\.Notifier.*Name the class"):
         send_alerts(batch("nowhere"))
+
+
+def outcome(of: Batch, source: str, entity: str, status: str, file: str | None, reason: str) -> ops.TableOutcome:
+    return ops.TableOutcome(of.run_id, of.day, source, entity, file, status, 0, 0, 0, 0, 0, Decimal("0.1"), reason)
+
+
+def test_an_object_without_news_is_no_finding_and_a_silent_source_is() -> None:
+    of = batch("deliveries")
+    ops.record_outcomes(
+        [
+            outcome(of, "app_db", "payments", "loaded", None, ""),
+            outcome(of, "stripe", "charges", "loaded", "charges.jsonl", ""),
+            outcome(of, "stripe", "refunds", "skipped", None, "no delivery"),
+            outcome(of, "stripe", "payouts", "failed", "payouts.csv", "no header"),
+            outcome(of, "netsuite", "account", "skipped", None, "no delivery"),
+            outcome(of, "netsuite", "customer", "skipped", None, "no delivery"),
+        ]
+    )
+    told = [finding.text for finding in alerts.deliveries(of)]
+    assert told == ["netsuite: nothing was delivered", "stripe: payouts.csv failed: no header"]

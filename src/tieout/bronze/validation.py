@@ -68,9 +68,10 @@ def validate_bronze(batch: Batch) -> list[ops.Validation]:
     """
     loads = [load for load in _loads(batch) if load.recorded or load.there]
     currencies = sorted(read_currencies())
+    # Before the import, which tells of every function that it keeps out of its documentation.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     # A data source each: what Great Expectations keeps of a batch in a data source is not made for threads.

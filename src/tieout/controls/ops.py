@@ -164,6 +164,17 @@ class TableOutcome:
     sha256: str | None = None
     recorded_at: datetime | None = None
 
+    def __str__(self) -> str:
+        """The outcome as a line of a log; counts that are zero are left out, but for the rows."""
+        counts = [f"{self.rows_kept:,} rows"]
+        if self.rows_quarantined:
+            counts.append(f"{self.rows_quarantined:,} quarantined")
+        if self.rows_deleted:
+            counts.append(f"{self.rows_deleted:,} deleted")
+        told = f"{', '.join(counts)}, {self.bytes:,} bytes in {self.seconds:.1f} s" if self.status != "skipped" else ""
+        parts = [f"{self.source}.{self.entity} {self.status}", told, self.file or "", self.reason or ""]
+        return ": ".join(part for part in parts if part)
+
 
 @dataclass(frozen=True)
 class ControlTotal:

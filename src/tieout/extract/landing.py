@@ -93,8 +93,7 @@ def extract_landing(source: str, batch: Batch) -> list[ops.TableOutcome]:
         # One time for all, before any file was read: an object changed since then is looked at again.
         ops.record_outcomes([replace(outcome, recorded_at=started_at) for outcome in outcomes])
     for outcome in outcomes:
-        if outcome.reason:
-            log.info("%s.%s %s %s: %s", source, outcome.entity, outcome.file or "", outcome.status, outcome.reason)
+        log.info("%s", outcome)
     if failures:
         raise LandingError("\n".join(failures))
     return outcomes

@@ -11,6 +11,7 @@ the batch that read it whole is run again: the batches together always suffice t
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,12 +33,15 @@ from tieout.controls.totals import source_totals
 from tieout.errors import ExtractionError, SchemaError, TieoutError
 from tieout.extract.copy import copy
 from tieout.extract.deletes import deleted_keys
+from tieout.extract.memory import leave_pandas_out
 from tieout.extract.source_schema import SourceTable, carried_fields, check, read_source_tables
 from tieout.settings import get_settings
 from tieout.sources import ColumnSpec, TableSpec, load_source
 
 if TYPE_CHECKING:
     import psycopg
+
+log = logging.getLogger(__name__)
 
 SOURCE = "app_db"
 
@@ -60,6 +64,7 @@ def extract_app_db(batch: Batch) -> list[ops.TableOutcome]:
     Raises SchemaError when a table is not as described and ExtractionError when one could not be read, after all
     other tables have been written.
     """
+    leave_pandas_out()
     source = load_source(SOURCE)
     with exported_snapshot() as (connection, snapshot):
         found = read_source_tables(connection, source)
@@ -136,6 +141,7 @@ def _extract_table(
         reason=reason,
         sha256=None,
     )
+    log.log(logging.ERROR if failure else logging.INFO, "%s", outcome)
     return outcome, totals, failure
 
 

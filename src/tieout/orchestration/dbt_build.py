@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -108,6 +109,8 @@ def dbt_build(
     """
     from dbt.cli.main import dbtRunner
 
+    # The client tells in every process that it has no use for a keyring.
+    logging.getLogger("trino.auth").setLevel(logging.WARNING)
     build_manifest()
     set_dbt_environment()
     manifest = _load_manifest()

@@ -63,8 +63,8 @@ class StepOperator(BaseOperator):
     """Calls one function of the package with the run's batch.
 
     call: `module:function`; before: arguments that come before the batch; with_batch: False for what is no part of a
-    batch; marks: the state that the run has in lake.ops.runs once this is done. What the function returns goes to the
-    log, an item a line. A failure that no retry can mend fails the task at once.
+    batch; marks: the state that the run has in lake.ops.runs once this is done. A failure that no retry can mend fails
+    the task at once.
     """
 
     template_fields = ("call", "before")
@@ -88,13 +88,11 @@ class StepOperator(BaseOperator):
         with _measured(context):
             try:
                 step = getattr(import_module(module), function)
-                result = step(*self.before, *([batch] if self.with_batch else []))
+                step(*self.before, *([batch] if self.with_batch else []))
             except PERMANENT as error:
                 raise AirflowFailException(_text(error)) from error
             if self.marks:
                 record_state(batch, self.marks, started_at(context))
-        for item in result if isinstance(result, list) else []:
-            self.log.info("%s", item)
 
 
 def _text(error: Exception) -> str:

@@ -65,6 +65,19 @@ def test_long_texts_are_cut_and_statements_stay_small(statements):
     assert sum(statement.count("'f.jsonl'") for statement in statements) == 200
 
 
+def test_an_outcome_is_a_line_that_a_person_can_read():
+    outcome = ops.TableOutcome(
+        "run", DAY, "stripe", "charges", "a.jsonl", "loaded", 1_210, 1_200, 10, 0, 4_096, Decimal("0.125"), "10 of bad"
+    )
+    assert str(outcome) == (
+        "stripe.charges loaded: 1,200 rows, 10 quarantined, 4,096 bytes in 0.1 s: a.jsonl: 10 of bad"
+    )
+    skipped = ops.TableOutcome(
+        "run", DAY, "stripe", "refunds", None, "skipped", 0, 0, 0, 0, 0, Decimal("0.001"), "no delivery"
+    )
+    assert str(skipped) == "stripe.refunds skipped: no delivery"
+
+
 def conflict(name="ICEBERG_COMMIT_ERROR"):
     from trino.exceptions import TrinoQueryError
 
