@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from tieout.orchestration.run import RunResult
 
 SAMPLE = (
-    "select o.name, a.aging_bucket, a.currency, count(*) as invoices, sum(a.remaining_amount) as owed "
+    "select o.organization_name, a.aging_bucket, a.currency, count(*) as invoices, sum(a.remaining_amount) as owed "
     "from lake.gold.fact_ar_aging a join lake.gold.dim_organization o on o.org_id = a.org_id "
     "where a.as_of_date = (select max(as_of_date) from lake.gold.fact_ar_aging) group by 1, 2, 3 order by 1, 2"
 )
 
-# The newest rows of each run's tables count: a task that was tried again has recorded its rows again.
+# Of each batch the newest rows count: a day that was run again, or a task tried again, has recorded its rows again.
 _MOVED = """
 select batch, source, sum(rows_seen), sum(rows_kept), sum(rows_quarantined), sum(rows_deleted), sum(bytes)
 from (
   select *, max(recorded_at) over (partition by batch, source, entity) as newest from lake.ops.table_outcomes
+  where run_id in (select run_id from lake.ops.publications)
 )
-where recorded_at = newest and run_id in (select run_id from lake.ops.publications)
+where recorded_at = newest
 group by 1, 2 order by 1, 2
 """
 _PROVEN = """
@@ -38,8 +39,11 @@ select
   count_if(check_name = 'bronze_silver'),
   count_if(check_name not in ('source_silver', 'outcome_bronze', 'bronze_silver')),
   count_if(status <> 'tied')
-from (select *, max(recorded_at) over (partition by batch) as newest from lake.ops.tie_out)
-where recorded_at = newest and run_id in (select run_id from lake.ops.publications)
+from (
+  select *, max(recorded_at) over (partition by batch) as newest from lake.ops.tie_out
+  where run_id in (select run_id from lake.ops.publications)
+)
+where recorded_at = newest
 group by 1 order by 1
 """
 _INVOICES = """

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tests.e2e.conftest import gold
 from tests.lake import empty_tables
+from tieout import summary
 from tieout.connections import LANDING_BUCKET, app_db, query, s3_client
 from tieout.generate import DELETES, FAULTS, advance, generate, read_truth
 from tieout.orchestration.client import AirflowClient
@@ -129,6 +133,16 @@ def test_one_message_tells_what_the_run_found(first: RunResult) -> None:
         f"where as_of_date = date '{FIRST}' and is_overdue group by 1"
     ):
         assert f"{currency} {owed:,f} on {count} invoices" in text
+
+
+def test_the_summary_of_a_demo_shows_what_the_run_did(first: RunResult) -> None:
+    shown = Console(file=StringIO(), width=120)
+    summary.show(shown, [first])
+    text = shown.file.getvalue()
+    ((rows,),) = source("select count(*) from payments")
+    assert f"{rows:,}" in text
+    assert re.search(rf"{FIRST} .*none", text), "no drift"
+    assert query(summary.SAMPLE)
 
 
 def test_the_second_day_brings_changes_and_takes_what_was_deleted(second: RunResult) -> None:
