@@ -75,8 +75,10 @@ def child() -> None:
 
     from tieout.bronze.writer import ParquetStream, replace_files
     from tieout.extract.copy import copy
+    from tieout.extract.memory import leave_pandas_out
     from tieout.extract.postgres import exported_snapshot
 
+    leave_pandas_out()
     utc = pa.timestamp("us", tz="UTC")
     types = [pa.string(), pa.string(), pa.decimal128(19, 4), pa.string(), pa.string(), utc, utc, pa.string()]
     names = ["id", "org_id", "amount", "currency", "status", "created_at", "updated_at", "memo"]

@@ -35,6 +35,8 @@ UPSERT, DELETE = "upsert", "delete"
 
 WRITER_THREADS = 2
 QUEUED_BATCHES = 2
+# Rows of a row group: more would stand in memory until it is full, fewer make readers open many small ones.
+ROW_GROUP_ROWS = 32_768
 # A file is closed at this size, so that several readers can share a large table.
 TARGET_FILE_BYTES = 256 * 1024 * 1024
 COMMIT_ATTEMPTS = 4
@@ -134,6 +136,9 @@ class _OpenFile:
     def __init__(self, filesystem: S3FileSystem, folder: str, schema: pa.Schema) -> None:
         self.path = f"{folder}/{uuid.uuid4()}.parquet"
         self.rows = 0
+        self._schema = schema
+        self._group: list[pa.RecordBatch] = []
+        self._group_rows = 0
         self._stream = filesystem.open_output_stream(self.path)
         self._writer = pq.ParquetWriter(
             self._stream,
@@ -148,13 +153,23 @@ class _OpenFile:
         return self._final_size if self._stream.closed else self._stream.tell()
 
     def write(self, rows: pa.RecordBatch) -> None:
-        self._writer.write_batch(rows)
         self.rows += rows.num_rows
+        self._group.append(rows)
+        self._group_rows += rows.num_rows
+        if self._group_rows >= ROW_GROUP_ROWS:
+            self._write_group()
 
     def close(self) -> None:
+        if self._group:
+            self._write_group()
         self._writer.close()
         self._final_size = self._stream.tell()
         self._stream.close()
+
+    def _write_group(self) -> None:
+        rows = pa.Table.from_batches(self._group, self._schema)
+        self._group, self._group_rows = [], 0
+        self._writer.write_table(rows, row_group_size=rows.num_rows)
 
 
 def _dictionary_columns(schema: pa.Schema) -> list[str]:

@@ -21,7 +21,7 @@ from tieout.postgres_binaries import packaged_binaries
 from tieout.settings import get_settings
 
 # Larger blocks are no faster and stand in memory several times over: raw, parsed, queued and encoded.
-BLOCK_BYTES = 2 * 1024 * 1024
+BLOCK_BYTES = 1024 * 1024
 # COPY writes NULL as the empty cell and empty text as "".
 _CONVERT = {
     "strings_can_be_null": True,
