@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     airflow_port: int = Field(18081, description="Port of Airflow's API server and web pages.")
     airflow_parallelism: int = Field(4, ge=1, description="Tasks that Airflow runs at once.")
 
-    extract_workers: int = Field(3, ge=1, description="Parallel connections that read one exported snapshot.")
+    extract_workers: int = Field(2, ge=1, description="Parallel connections that read one exported snapshot.")
     overlap_hours: int = Field(24, ge=0, description="Hours before the data interval that are read again.")
     quarantine_limit_percent: int = Field(
         5,
