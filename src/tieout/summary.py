@@ -118,7 +118,7 @@ def _next(console: Console) -> None:
     console.print(
         f"  Airflow  {settings.airflow_url}  user admin, password {settings.reveal('airflow_admin_password')}"
     )
-    console.print(f"  Trino    {settings.trino_url}  any user name; lake.gold is what was published", highlight=False)
+    console.print(f"  Trino    {settings.trino_url}  any user name; read lake.gold", highlight=False)
     console.print("  a query to paste:")
     console.print(f'  .venv/bin/tieout sql "{SAMPLE}"', highlight=False, soft_wrap=True)
 
