@@ -45,6 +45,8 @@ def stack() -> Iterator[None]:
     if not keep:
         down()
         _remove(get_settings().home)
+        # The secrets that were removed with it must not be taken for those of the stack to come.
+        get_settings.cache_clear()
     with Board() as board:
         up(board)
     get_settings.cache_clear()
