@@ -127,6 +127,12 @@ def stored(table, columns: str, day: date = DAY) -> list[tuple]:
     return query(f"select {columns} from lake.{table.identifier} where run_date = date '{day}' order by {columns}")
 
 
+def stored_kind(kind: str, columns: str) -> list[tuple]:
+    return query(
+        f"select {columns} from lake.{ALERTS.identifier} where run_date = date '{DAY}' and kind = '{kind}' order by 1"
+    )
+
+
 @pytest.fixture(scope="module")
 def cash(silver):
     """40 weeks of 100.00 in on Mondays and 30.125 out on Fridays, with rows that must not count."""
@@ -259,8 +265,10 @@ def test_rules_raise_what_is_wrong_and_nothing_else(books):
         "duplicate_bill": 2,
         "over_allocation": 2,
         "unusual_payment": 0,
+        "unusual_day": 0,
     }
-    assert "do not show what is usual" in outcomes[-1].reason
+    reasons = {o.kind: o.reason for o in outcomes}
+    assert "do not show what is usual" in reasons["unusual_payment"]
     assert stored(ALERTS, "kind, subject_id, severity, amount, score") == [
         ("duplicate_bill", "b-02", "high", Decimal("100.0000"), 0.95),
         ("duplicate_bill", "b-04", "medium", Decimal("200.0000"), 0.8),
@@ -292,6 +300,18 @@ def test_a_planted_payment_is_found(books):
     )
     assert [row[0] for row in found] == ["q-999"]
     assert "this supplier's usual" in found[0][1] and "to Bolt" in found[0][1]
+
+
+def test_a_planted_day_is_found(books):
+    working = [day for day in (DAY - timedelta(days=back) for back in range(200)) if day.weekday() < 5]
+    other = "22222222-0000-0000-0000-000000000000"
+    planted = working[3]
+    insert("bank_transactions", *((other, None, "USD", str(100 + i * 7 % 11), day) for i, day in enumerate(working)))
+    insert("bank_transactions", (other, None, "USD", "5000.0001", planted), (other, "t-9", "USD", "90000", working[5]))
+    run_anomalies(BATCH)
+    assert stored_kind("unusual_day", "subject_id, amount") == [
+        (f"{other}/USD/inflow/{planted}", Decimal("5000.0001") + 100 + 3 * 7 % 11)
+    ]
 
 
 def test_every_column_is_described_in_trino(silver):

@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 
 from tieout.batch import Batch
-from tieout.ml import isolation, lake, rules
+from tieout.ml import isolation, lake, rules, unusual_day
 from tieout.ml.alerts import Alert
 from tieout.ml.features import MAX_PAYMENTS, payments_statement
 from tieout.ml.tables import ALERTS, ensure_ml_tables, replace_day
@@ -35,6 +35,7 @@ def run_anomalies(batch: Batch) -> list[DetectorOutcome]:
         (rule.kind, lambda day, rule=rule: (rules.find(rule, day), "")) for rule in rules.RULES
     ]
     detectors.append((isolation.KIND, _unusual_payments))
+    detectors.append((unusual_day.KIND, lambda day: (unusual_day.find(day), "")))
     outcomes, found = [], []
     for kind, detect in detectors:
         started = time.monotonic()

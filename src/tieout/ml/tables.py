@@ -132,11 +132,11 @@ ALERTS = MlTable(
         Column(
             "kind",
             "string",
-            "What is wrong: duplicate_payment, duplicate_bill, over_allocation or unusual_payment.",
+            "What is wrong: duplicate_payment, duplicate_bill, over_allocation, unusual_payment or unusual_day.",
             True,
         ),
         Column("severity", "string", "high, medium or low.", True),
-        Column("subject_type", "string", "What the alert is about: payment, ar_invoice or ap_bill.", True),
+        Column("subject_type", "string", "What the alert is about: payment, ar_invoice, ap_bill or cash_day.", True),
         Column("subject_id", "string", "Key of the subject.", True),
         Column("occurred_on", "date", "Day of the subject's document.", True),
         Column("amount", "decimal(19,4)", "Amount at stake, in currency.", True),
