@@ -10,12 +10,14 @@ from datetime import date
 from decimal import Decimal
 
 from tieout.batch import Batch
-from tieout.ml import isolation, lake, rules, unusual_day
+from tieout.ml import isolation, lake, ledger_rules, payment_rules, rules, unusual_day
 from tieout.ml.alerts import Alert
 from tieout.ml.features import MAX_PAYMENTS, payments_statement
 from tieout.ml.tables import ALERTS, ensure_ml_tables, replace_day
 
 log = logging.getLogger(__name__)
+
+RULES = rules.RULES + payment_rules.RULES + ledger_rules.RULES
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def run_anomalies(batch: Batch) -> list[DetectorOutcome]:
     """Run every detector as of the batch day and replace that day's alerts. Returns one outcome per detector."""
     ensure_ml_tables(tables=(ALERTS,))
     detectors: list[tuple[str, Callable[[date], tuple[list[Alert], str]]]] = [
-        (rule.kind, lambda day, rule=rule: (rules.find(rule, day), "")) for rule in rules.RULES
+        (rule.kind, lambda day, rule=rule: (rules.find(rule, day), "")) for rule in RULES
     ]
     detectors.append((isolation.KIND, _unusual_payments))
     detectors.append((unusual_day.KIND, lambda day: (unusual_day.find(day), "")))
