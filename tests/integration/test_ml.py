@@ -87,6 +87,21 @@ TABLES = {
         "bill_date": "date",
         "voided_on": "date",
     },
+    "organizations": {
+        "org_id": "varchar",
+        "name": "varchar",
+        "base_currency": "varchar",
+        "minimum_cash_balance": MONEY,
+    },
+    "fx_rates": {
+        "org_id": "varchar",
+        "from_currency": "varchar",
+        "to_currency": "varchar",
+        "rate_type": "varchar",
+        "rate_date": "date",
+        "rate": "decimal(20,10)",
+        "updated_at": "timestamp(6) with time zone",
+    },
     "gl_accounts": {"account_id": "varchar", "account_code": "varchar", "name": "varchar"},
     "gl_entries": {
         "org_id": "varchar",
@@ -109,6 +124,26 @@ TABLES = {
         "reversed_on": "date",
         "base_amount": "decimal(38,4)",
         "base_currency": "varchar",
+    },
+    "fact_ar_aging": {
+        "org_id": "varchar",
+        "customer_id": "varchar",
+        "currency": "varchar",
+        "remaining_amount": "decimal(38,4)",
+        "as_of_date": "date",
+        "due_date": "date",
+        "days_overdue": "bigint",
+        "is_overdue": "boolean",
+        "is_disputed": "boolean",
+    },
+    "fact_cashflow_forecast": {
+        "org_id": "varchar",
+        "currency": "varchar",
+        "run_date": "date",
+        "forecast_date": "date",
+        "status": "varchar",
+        "closing_balance": "decimal(38,4)",
+        "closing_balance_upper_80": "decimal(38,4)",
     },
 }
 
@@ -442,6 +477,75 @@ def test_accounts_whose_first_digits_are_not_natural(books):
     ((subject, amount, reason),) = stored_kind("benford_deviation", "subject_id, amount, reason")
     assert (subject, amount) == ("a-1/USD", Decimal(9 * 111 * 400))
     assert "100.0 % of 1200 lines begin with 9" in reason
+
+
+def test_overdue_receivables_are_one_alert_a_customer_and_currency(books):
+    def owed(customer, currency, amount, days, as_of=DAY, disputed=False):
+        return (ORG, customer, currency, amount, as_of, as_of - timedelta(days=days), max(days, 0), days > 0, disputed)
+
+    insert("customers", ("u-1", "Nile"))
+    insert(
+        "fact_ar_aging",
+        owed("u-1", "USD", "100.0001", 20),
+        owed("u-1", "USD", "50", 31, disputed=True),
+        owed("u-1", "KWD", "7.125", 91),
+        owed("u-1", "USD", "999", 0),  # due today
+        owed("u-2", "USD", "888", 9, as_of=DAY - timedelta(days=1)),
+    )
+    run_anomalies(BATCH)
+    assert stored_kind("overdue_receivable", "subject_id, severity, amount, currency, occurred_on") == [
+        ("u-1/KWD", "high", Decimal("7.125"), "KWD", ago(91)),
+        ("u-1/USD", "medium", Decimal("150.0001"), "USD", ago(31)),
+    ]
+    reasons = [row[0] for row in stored_kind("overdue_receivable", "reason")]
+    assert "Nile owes 150.0001 USD on 2 overdue invoice(s), 1 of them disputed, the oldest for 31 days" in reasons
+
+
+def test_cash_expected_below_its_minimum(books):
+    low, without, other = (f"{i}4444444-0000-0000-0000-000000000000" for i in range(3))
+    at = f"{DAY} 10:00:00 UTC"
+    insert("organizations", (low, "Low", "USD", "1000"), (without, "None", "USD", None), (other, "Rich", "USD", "1000"))
+    insert(
+        "fx_rates",
+        (low, "EUR", "USD", "spot", ago(3), "2", at),
+        (low, "EUR", "USD", "spot", ago(4), "9", at),
+        (low, "EUR", "USD", "closing", DAY, "9", at),
+        (low, "EUR", "USD", "spot", DAY + timedelta(days=1), "9", at),
+        (low, "KWD", "USD", "spot", ago(32), "3", at),  # too old
+    )
+
+    def expected(org, currency, days, balance, status="forecast"):
+        return (org, currency, DAY, DAY + timedelta(days=days), status, balance, balance and str(Decimal(balance) + 50))
+
+    insert(
+        "fact_cashflow_forecast",
+        *(
+            row
+            for days in (1, 2, 20)
+            for row in (expected(low, "KWD", days, "5"), expected(other, "USD", days, "1000"))
+        ),
+        expected(low, "JPY", 0, None, "failed"),
+        expected(low, "USD", 1, "600"),
+        expected(low, "EUR", 1, "200"),  # 600 + 2 * 200 is the minimum itself
+        expected(low, "USD", 2, "599.5"),
+        expected(low, "EUR", 2, "200"),
+        expected(low, "USD", 20, "300"),
+        expected(low, "EUR", 20, "100.125"),
+        expected(without, "USD", 1, "-5"),
+    )
+    run_anomalies(BATCH)
+    ((subject, severity, amount, day, score, evidence),) = stored_kind(
+        "low_balance", "subject_id, severity, amount, occurred_on, score, evidence"
+    )
+    assert (subject, severity, day, score) == (low, "high", DAY + timedelta(days=2), 0.9)
+    assert amount == Decimal("499.75")
+    assert json.loads(evidence) | {"organization": None} == {
+        "organization": None,
+        "minimum_cash_balance": "1000.0000",
+        "lowest_balance": "500.2500",
+        "lowest_date": str(DAY + timedelta(days=20)),
+        "currencies_left_out": 2,
+    }
 
 
 def test_every_column_is_described_in_trino(silver):

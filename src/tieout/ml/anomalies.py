@@ -1,4 +1,4 @@
-"""The task ``anomalies``: what looks wrong in Silver as of the batch day, as rows of ml_anomaly_alerts."""
+"""The task ``anomalies``: what looks wrong or is due as of the batch day, as rows of ml_anomaly_alerts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from datetime import date
 from decimal import Decimal
 
 from tieout.batch import Batch
-from tieout.ml import isolation, lake, ledger_rules, payment_rules, rules, unusual_day
+from tieout.ml import due_rules, isolation, lake, ledger_rules, payment_rules, rules, unusual_day
 from tieout.ml.alerts import Alert
 from tieout.ml.features import MAX_PAYMENTS, payments_statement
 from tieout.ml.tables import ALERTS, ensure_ml_tables, replace_day
 
 log = logging.getLogger(__name__)
 
-RULES = rules.RULES + payment_rules.RULES + ledger_rules.RULES
+RULES = rules.RULES + payment_rules.RULES + ledger_rules.RULES + due_rules.RULES
 
 
 @dataclass(frozen=True)

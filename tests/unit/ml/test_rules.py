@@ -68,6 +68,21 @@ REASONS = {
         "first digits of account 6200 (Travel) do not follow Benford's law: 25.0 % of 2000 lines begin with 9, 4.6 % "
         "would; the mean deviation is 0.0452, the limit 0.015",
     ),
+    "overdue_receivable": (
+        {"party": "Acme", "invoices": 3, "disputed_invoices": 1, "days_overdue": 95},
+        "Acme owes 14,900.00 EUR on 3 overdue invoice(s), 1 of them disputed, the oldest for 95 days",
+    ),
+    "low_balance": (
+        {
+            "organization": "Acme B.V.",
+            "minimum_cash_balance": Decimal("50000.0000"),
+            "lowest_balance": Decimal("35100.0000"),
+            "lowest_date": date(2026, 11, 27),
+            "currencies_left_out": 1,
+        },
+        "cash of Acme B.V. is expected to fall below its minimum of 50,000.00 EUR on 2026-11-20, to 35,100.00 EUR on "
+        "2026-11-27; without 1 currency(ies) that have no forecast or no rate",
+    ),
 }
 
 
