@@ -7,11 +7,14 @@ import json
 from datetime import date, timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
+from tests.app_database import app_database
 
+from tieout import connections
 from tieout.batch import Batch
 from tieout.connections import execute, query
-from tieout.ml import lake
+from tieout.ml import alert_status, lake
 from tieout.ml.anomalies import run_anomalies
 from tieout.ml.forecast import HORIZON_DAYS, run_forecast
 from tieout.ml.tables import ACCURACY, ALERTS, FORECAST, ML_TABLES, ensure_ml_tables, replace_day
@@ -171,6 +174,15 @@ def silver(stack):
         for day in (DAY, DAY + timedelta(days=1)):
             replace_day(table, day, [])
     lake.SILVER, lake.GOLD = real
+
+
+@pytest.fixture(scope="module", autouse=True)
+def app(stack):
+    """An app database of this module's own, for the decisions on alerts."""
+    real = connections.app_db
+    with app_database("test_ml") as connections.app_db:
+        yield connections.app_db
+    connections.app_db = real
 
 
 def insert(entity: str, *rows: tuple, deleted: bool = False) -> None:
@@ -351,6 +363,50 @@ def test_alerts_keep_their_ids_and_their_exact_evidence(books):
     assert first == stored(ALERTS, "alert_id, reason, evidence")
     (evidence,) = [json.loads(row[2]) for row in first if "A-1" in row[1]]
     assert evidence["settled_amount"] == "100.0100" and evidence["settlements"] == 2
+
+
+def test_what_is_dismissed_is_not_raised_again(books, app, monkeypatch):
+    run_anomalies(BATCH)
+    ids = dict(stored(ALERTS, "subject_id, alert_id"))
+    # Gold is not published here; the candidate has the same alerts.
+    candidate = f"lake.{ALERTS.identifier}"
+    monkeypatch.setattr(
+        connections,
+        "query",
+        lambda sql, params=(): query(sql.replace("lake.gold.ml_anomaly_alerts", candidate), params),
+    )
+    alert_status.decide(ids["b-02"], alert_status.DISMISSED, "a deposit and its balance")
+    alert_status.decide(ids["b-04"], alert_status.ACKNOWLEDGED, None)
+    with pytest.raises(alert_status.AlertStatusError, match="there is no alert"):
+        alert_status.decide("f" * 32, alert_status.ACKNOWLEDGED, None)
+    run_anomalies(BATCH)
+    found = dict(stored(ALERTS, "subject_id, status"))
+    assert "b-02" not in found
+    assert (found["b-04"], found["p-02"]) == ("acknowledged", "new")
+    alert_status.decide(ids["b-02"], alert_status.NEW, None)
+    alert_status.decide(ids["b-04"], alert_status.NEW, None)
+    run_anomalies(BATCH)
+    assert dict(stored(ALERTS, "subject_id, status")) == dict.fromkeys(ids, "new")
+    with app() as conn:
+        history = conn.execute(
+            "select status from review.ml_alert_status where alert_id = %s order by id", (ids["b-02"],)
+        )
+        assert history.fetchall() == [("dismissed",), ("new",)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update review.ml_alert_status set status = 'new'",
+        "delete from review.ml_alert_status",
+        "insert into review.ml_alert_status (alert_id, status, decided_by) values (md5(''), 'dismissed', 'ann')",
+        "insert into review.ml_alert_status (alert_id, status, decided_by) values ('1', 'new', 'ann')",
+    ],
+    ids=["changed", "deleted", "dismissed without a reason", "no id"],
+)
+def test_decisions_are_kept_whole(app, statement):
+    with app() as conn, pytest.raises(psycopg.errors.CheckViolation):
+        conn.execute(statement)
 
 
 def test_a_planted_payment_is_found(books):

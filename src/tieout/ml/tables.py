@@ -138,6 +138,7 @@ ALERTS = MlTable(
             True,
         ),
         Column("severity", "string", "high, medium or low.", True),
+        Column("status", "string", "new or acknowledged, as decided before the run; what is dismissed is not raised."),
         Column(
             "subject_type",
             "string",

@@ -112,7 +112,7 @@ def test_a_rule_says_what_is_wrong(kind):
     (alert,) = alerts_of(next(rule for rule in RULES if rule.kind == kind), [COMMON | row])
     assert alert.reason == reason
     assert alert.evidence.keys() == row.keys()
-    alert.row(DAY)
+    alert.row(DAY, "new")
 
 
 def test_a_journal_of_a_month_to_come_says_so():

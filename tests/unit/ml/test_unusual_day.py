@@ -55,7 +55,7 @@ def test_a_planted_day_is_found_and_explained():
     assert Decimal(500) < alert.evidence["expected_amount"] < Decimal(2000)
     # together they are how far off the day was, in usual deviations
     assert sum(map(float, alert.evidence["contributions"].values())) > 10
-    alert.row(DAY)
+    alert.row(DAY, "new")
 
 
 def test_a_day_is_raised_alike_on_every_day_after_it_for_a_year():
