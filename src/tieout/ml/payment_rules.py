@@ -148,7 +148,7 @@ def _new_counterparty(row: dict[str, Any]) -> str:
 
 def _below_limit(row: dict[str, Any]) -> str:
     return (
-        f"{_together(row)}, each less than {BELOW_LIMIT} % below {money(row['round_limit'], row['currency'])} "
+        f"{_together(row)}, each at most {BELOW_LIMIT} % below {money(row['round_limit'], row['currency'])} "
         f"({money(row['least_amount'], row['currency'])} to {money(row['largest_amount'], row['currency'])}): "
         "together above a limit that none of them reaches"
     )

@@ -44,7 +44,7 @@ REASONS = {
     ),
     "below_limit_cluster": (
         CLUSTER | {"round_limit": Decimal(5000)},
-        "3 payments to Acme between 2026-11-10 and 2026-11-20, each less than 2 % below 5,000.00 EUR "
+        "3 payments to Acme between 2026-11-10 and 2026-11-20, each at most 2 % below 5,000.00 EUR "
         "(4,950.00 EUR to 4,990.00 EUR): together above a limit that none of them reaches",
     ),
     "round_amount_cluster": (
