@@ -105,7 +105,7 @@ neighbours as (
 ),
 numbered as (
     select *,
-           count_if(gap_days >= {CLUSTER_DAYS}) over (
+           count_if(coalesce(gap_days, 0) >= {CLUSTER_DAYS}) over (
                {same} order by day_number, payment_id rows between unbounded preceding and current row
            ) as cluster_number
     from neighbours
