@@ -47,7 +47,9 @@ def decide(alert_id: str, status: str, reason: str | None) -> None:
     reason = (reason or "").strip() or None
     if status == DISMISSED and reason is None:
         raise AlertStatusError('a dismissal needs a reason: add --reason "why this is in order"')
-    if not connections.query("select 1 from lake.gold.ml_anomaly_alerts where alert_id = ? limit 1", [alert_id]):
+    # One that was dismissed on the day it was raised is gone from that day's rerun; its history knows it.
+    raised = "select 1 from lake.gold.ml_anomaly_alerts where alert_id = ? limit 1"
+    if alert_id not in statuses() and not connections.query(raised, [alert_id]):
         raise AlertStatusError(f"there is no alert {alert_id!r}: `tieout alerts` lists them with their ids")
     with connections.app_db() as conn:
         conn.execute(
