@@ -11,7 +11,7 @@ ALERT = "0" * 32
 
 @pytest.fixture
 def written(monkeypatch) -> list[tuple]:
-    """What reaches the app database; Gold knows one alert."""
+    """What reaches the app database, where nothing was decided before; Gold knows one alert."""
     rows: list[tuple] = []
 
     class Connection:
@@ -23,6 +23,8 @@ def written(monkeypatch) -> list[tuple]:
 
         def execute(self, _, values):
             rows.append(values)
+
+    monkeypatch.setattr("tieout.ml.alert_status.statuses", dict)
 
     monkeypatch.setattr(connections, "app_db", Connection)
     monkeypatch.setattr(connections, "query", lambda _, params: [(1,)] if params == [ALERT] else [])
