@@ -17,7 +17,7 @@ DOC = """
 
 Takes one day (a *batch*) from Postgres, Stripe and NetSuite through Bronze and Silver to published Gold.
 
-`verify_infrastructure → extract_* → validate_bronze → dbt_build (silver.*, gold.*) → forecast, anomalies → tie_out →
+`verify_infrastructure → extract_* → validate_bronze → dbt_build (silver.*, gold.*) → forecast → anomalies → tie_out →
 publish → alerts`
 
 * **The day**: a scheduled run takes the day its data interval starts, at 02:00 UTC. A manual run takes `date`;
@@ -115,3 +115,5 @@ with DAG(
         if not any(model.unique_id in other.parents for other in models):
             task >> foresight
     build >> foresight >> tie_out >> publish >> alerts
+    # The anomalies warn of cash that the day's forecast expects to run short.
+    foresight[0] >> foresight[1]

@@ -148,7 +148,10 @@ def _overdue(batch: Batch) -> list[Finding]:
 def _anomalies(batch: Batch) -> list[Finding]:
     rows = connections.query(
         "select severity, kind, reason from lake.gold.ml_anomaly_alerts "
-        f"where run_date = {literal(batch.day)} "
+        # Overdue receivables have a part of their own in the message.
+        f"where run_date = {literal(batch.day)} and kind <> 'overdue_receivable' "
+        # What someone looks after already is no news.
+        "and coalesce(status, 'new') = 'new' "
         "order by case severity when 'high' then 1 when 'medium' then 2 else 3 end, kind, alert_id"
     )
     return [Finding("anomaly", f"{severity}, {kind}: {reason}") for severity, kind, reason in rows]

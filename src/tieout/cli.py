@@ -131,6 +131,19 @@ def tie_out(
 
 
 @app.command()
+def alerts(
+    dismiss: Annotated[str | None, typer.Option(help="Id of an alert that is in order; needs a reason.")] = None,
+    acknowledge: Annotated[str | None, typer.Option(help="Id of an alert that someone looks after.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why. It is kept with the decision.")] = None,
+) -> None:
+    """List the newest alerts, or decide on one. What is dismissed is not raised again."""
+    with _clear_errors():
+        from tieout.ml.alert_status import run as show_or_decide
+
+        show_or_decide(dismiss, acknowledge, reason)
+
+
+@app.command()
 def demo() -> None:
     """Set everything up, live through three days of a company, and show what came out."""
     with _clear_errors():

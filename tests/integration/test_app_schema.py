@@ -190,7 +190,7 @@ def test_tables_and_columns_are_those_of_the_source_description(db: psycopg.Conn
             when data_type = 'timestamp with time zone' then 'timestamptz'
             else data_type
           end
-        from information_schema.columns where table_schema = 'public' order by table_name, ordinal_position
+        from information_schema.columns where table_schema = 'public'
         """
     ).fetchall()
     described = [
@@ -198,7 +198,8 @@ def test_tables_and_columns_are_those_of_the_source_description(db: psycopg.Conn
         for name, table in sorted(TABLES.items())
         for column in table.columns
     ]
-    assert found == described
+    # A column that a later migration adds stands last in its table.
+    assert sorted(found) == sorted(described)
 
 
 def test_primary_keys_are_those_of_the_source_description(db: psycopg.Connection) -> None:
@@ -268,6 +269,8 @@ NONSENSE = [
     ("organizations", {"base_currency": "XXX"}, KEY),
     ("organizations", {"country": "de"}, CHECK),
     ("organizations", {"name": " "}, CHECK),
+    ("organizations", {"minimum_cash_balance": Decimal("-1")}, CHECK),
+    ("organizations", {"minimum_cash_balance": Decimal("NaN")}, CHECK),
     ("fx_rates", {"rate": Decimal("0")}, CHECK),
     ("fx_rates", {"rate": Decimal("-1")}, CHECK),
     ("fx_rates", {"rate": Decimal("NaN")}, CHECK),

@@ -7,11 +7,14 @@ import json
 from datetime import date, timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
+from tests.app_database import app_database
 
+from tieout import connections
 from tieout.batch import Batch
 from tieout.connections import execute, query
-from tieout.ml import lake
+from tieout.ml import alert_status, lake
 from tieout.ml.anomalies import run_anomalies
 from tieout.ml.forecast import HORIZON_DAYS, run_forecast
 from tieout.ml.tables import ACCURACY, ALERTS, FORECAST, ML_TABLES, ensure_ml_tables, replace_day
@@ -87,26 +90,99 @@ TABLES = {
         "bill_date": "date",
         "voided_on": "date",
     },
+    "organizations": {
+        "org_id": "varchar",
+        "name": "varchar",
+        "base_currency": "varchar",
+        "minimum_cash_balance": MONEY,
+    },
+    "fx_rates": {
+        "org_id": "varchar",
+        "from_currency": "varchar",
+        "to_currency": "varchar",
+        "rate_type": "varchar",
+        "rate_date": "date",
+        "rate": "decimal(20,10)",
+        "updated_at": "timestamp(6) with time zone",
+    },
+    "gl_accounts": {"account_id": "varchar", "account_code": "varchar", "name": "varchar"},
+    "gl_entries": {
+        "org_id": "varchar",
+        "journal_id": "varchar",
+        "account_id": "varchar",
+        "currency": "varchar",
+        "amount": MONEY,
+        "entry_date": "date",
+        "created_at": "timestamp(6) with time zone",
+    },
+    "fact_payments": {
+        "payment_id": "varchar",
+        "org_id": "varchar",
+        "direction": "varchar",
+        "status": "varchar",
+        "supplier_id": "varchar",
+        "currency": "varchar",
+        "amount": MONEY,
+        "payment_date": "date",
+        "reversed_on": "date",
+        "base_amount": "decimal(38,4)",
+        "base_currency": "varchar",
+    },
+    "fact_ar_aging": {
+        "org_id": "varchar",
+        "customer_id": "varchar",
+        "currency": "varchar",
+        "remaining_amount": "decimal(38,4)",
+        "as_of_date": "date",
+        "due_date": "date",
+        "days_overdue": "bigint",
+        "is_overdue": "boolean",
+        "is_disputed": "boolean",
+    },
+    "fact_cashflow_forecast": {
+        "org_id": "varchar",
+        "currency": "varchar",
+        "run_date": "date",
+        "forecast_date": "date",
+        "status": "varchar",
+        "closing_balance": "decimal(38,4)",
+        "closing_balance_upper_80": "decimal(38,4)",
+    },
 }
+
+
+def table_of(entity: str) -> str:
+    """Facts are of the Gold candidate, all else of Silver."""
+    return f"lake.scratch.{entity}" if entity.startswith("fact_") else f"lake.scratch.stg_app_db__{entity}"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def silver(stack):
     """Empty tables of every entity that the ML tasks read; dropped at the end, with this module's output."""
-    real, lake.SILVER = lake.SILVER, "lake.scratch"
+    real = lake.SILVER, lake.GOLD
+    lake.SILVER = lake.GOLD = "lake.scratch"
     for entity, columns in TABLES.items():
         listed = ", ".join(f"{name} {type_}" for name, type_ in {**columns, "is_deleted": "boolean"}.items())
-        execute(f"drop table if exists lake.scratch.stg_app_db__{entity}")
-        execute(f"create table lake.scratch.stg_app_db__{entity} ({listed})")
+        execute(f"drop table if exists {table_of(entity)}")
+        execute(f"create table {table_of(entity)} ({listed})")
     insert("currencies", ("USD", 2), ("KWD", 3))
     ensure_ml_tables()
     yield
     for entity in TABLES:
-        execute(f"drop table lake.scratch.stg_app_db__{entity}")
+        execute(f"drop table {table_of(entity)}")
     for table in ML_TABLES:
         for day in (DAY, DAY + timedelta(days=1)):
             replace_day(table, day, [])
-    lake.SILVER = real
+    lake.SILVER, lake.GOLD = real
+
+
+@pytest.fixture(scope="module", autouse=True)
+def app(stack):
+    """An app database of this module's own, for the decisions on alerts."""
+    real = connections.app_db
+    with app_database("test_ml") as connections.app_db:
+        yield connections.app_db
+    connections.app_db = real
 
 
 def insert(entity: str, *rows: tuple, deleted: bool = False) -> None:
@@ -120,11 +196,17 @@ def insert(entity: str, *rows: tuple, deleted: bool = False) -> None:
         "(" + ", ".join([*(literal(v, t) for v, t in zip(row, types, strict=True)), str(deleted).lower()]) + ")"
         for row in rows
     )
-    execute(f"insert into lake.scratch.stg_app_db__{entity} values {values}")
+    execute(f"insert into {table_of(entity)} values {values}")
 
 
 def stored(table, columns: str, day: date = DAY) -> list[tuple]:
     return query(f"select {columns} from lake.{table.identifier} where run_date = date '{day}' order by {columns}")
+
+
+def stored_kind(kind: str, columns: str) -> list[tuple]:
+    return query(
+        f"select {columns} from lake.{ALERTS.identifier} where run_date = date '{DAY}' and kind = '{kind}' order by 1"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -192,16 +274,17 @@ def test_a_rerun_gives_the_same_rows_and_leaves_other_days(cash):
     assert len(stored(FORECAST, "forecast_date", DAY + timedelta(days=1))) == HORIZON_DAYS + 1
 
 
-def payment(key, amount, day, party="s-1", status="succeeded", reversed_on=None) -> tuple:
-    return (key, ORG, "out", status, None, party, "USD", amount, day, reversed_on, None)
+def ago(days: int) -> date:
+    return DAY - timedelta(days=days)
+
+
+def payment(key, amount, day, party="s-1", status="succeeded", reversed_on=None, org=ORG, currency="USD") -> tuple:
+    return (key, org, "out", status, None, party, currency, amount, day, reversed_on, None)
 
 
 @pytest.fixture(scope="module")
 def books(silver):
     """Every case a rule must raise, beside its nearest neighbour that it must not."""
-
-    def ago(days: int) -> date:
-        return DAY - timedelta(days=days)
 
     insert("suppliers", ("s-1", "Acme"), ("s-2", "Bolt"))
     insert(
@@ -254,13 +337,15 @@ def books(silver):
 
 def test_rules_raise_what_is_wrong_and_nothing_else(books):
     outcomes = run_anomalies(BATCH)
-    assert {o.kind: o.alerts for o in outcomes} == {
+    assert {o.kind: o.alerts for o in outcomes if o.alerts or o.kind.startswith("unusual")} == {
         "duplicate_payment": 2,
         "duplicate_bill": 2,
         "over_allocation": 2,
         "unusual_payment": 0,
+        "unusual_day": 0,
     }
-    assert "do not show what is usual" in outcomes[-1].reason
+    reasons = {o.kind: o.reason for o in outcomes}
+    assert "do not show what is usual" in reasons["unusual_payment"]
     assert stored(ALERTS, "kind, subject_id, severity, amount, score") == [
         ("duplicate_bill", "b-02", "high", Decimal("100.0000"), 0.95),
         ("duplicate_bill", "b-04", "medium", Decimal("200.0000"), 0.8),
@@ -280,6 +365,50 @@ def test_alerts_keep_their_ids_and_their_exact_evidence(books):
     assert evidence["settled_amount"] == "100.0100" and evidence["settlements"] == 2
 
 
+def test_what_is_dismissed_is_not_raised_again(books, app, monkeypatch):
+    run_anomalies(BATCH)
+    ids = dict(stored(ALERTS, "subject_id, alert_id"))
+    # Gold is not published here; the candidate has the same alerts.
+    candidate = f"lake.{ALERTS.identifier}"
+    monkeypatch.setattr(
+        connections,
+        "query",
+        lambda sql, params=(): query(sql.replace("lake.gold.ml_anomaly_alerts", candidate), params),
+    )
+    alert_status.decide(ids["b-02"], alert_status.DISMISSED, "a deposit and its balance")
+    alert_status.decide(ids["b-04"], alert_status.ACKNOWLEDGED, None)
+    with pytest.raises(alert_status.AlertStatusError, match="there is no alert"):
+        alert_status.decide("f" * 32, alert_status.ACKNOWLEDGED, None)
+    run_anomalies(BATCH)
+    found = dict(stored(ALERTS, "subject_id, status"))
+    assert "b-02" not in found
+    assert (found["b-04"], found["p-02"]) == ("acknowledged", "new")
+    alert_status.decide(ids["b-02"], alert_status.NEW, None)
+    alert_status.decide(ids["b-04"], alert_status.NEW, None)
+    run_anomalies(BATCH)
+    assert dict(stored(ALERTS, "subject_id, status")) == dict.fromkeys(ids, "new")
+    with app() as conn:
+        history = conn.execute(
+            "select status from review.ml_alert_status where alert_id = %s order by id", (ids["b-02"],)
+        )
+        assert history.fetchall() == [("dismissed",), ("new",)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update review.ml_alert_status set status = 'new'",
+        "delete from review.ml_alert_status",
+        "insert into review.ml_alert_status (alert_id, status, decided_by) values (md5(''), 'dismissed', 'ann')",
+        "insert into review.ml_alert_status (alert_id, status, decided_by) values ('1', 'new', 'ann')",
+    ],
+    ids=["changed", "deleted", "dismissed without a reason", "no id"],
+)
+def test_decisions_are_kept_whole(app, statement):
+    with app() as conn, pytest.raises(psycopg.errors.CheckViolation):
+        conn.execute(statement)
+
+
 def test_a_planted_payment_is_found(books):
     ordinary = [
         payment(f"q-{i:03}", str(200 + (i * 37) % 60), DAY - timedelta(days=1 + i), party="s-2") for i in range(300)
@@ -292,6 +421,187 @@ def test_a_planted_payment_is_found(books):
     )
     assert [row[0] for row in found] == ["q-999"]
     assert "this supplier's usual" in found[0][1] and "to Bolt" in found[0][1]
+
+
+def test_a_planted_day_is_found(books):
+    working = [day for day in (DAY - timedelta(days=back) for back in range(200)) if day.weekday() < 5]
+    other = "22222222-0000-0000-0000-000000000000"
+    planted = working[3]
+    insert("bank_transactions", *((other, None, "USD", str(100 + i * 7 % 11), day) for i, day in enumerate(working)))
+    insert("bank_transactions", (other, None, "USD", "5000.0001", planted), (other, "t-9", "USD", "90000", working[5]))
+    run_anomalies(BATCH)
+    assert stored_kind("unusual_day", "subject_id, amount") == [
+        (f"{other}/USD/inflow/{planted}", Decimal("5000.0001") + 100 + 3 * 7 % 11)
+    ]
+
+
+def test_clusters_below_a_limit_and_of_round_amounts(books):
+    org = "33333333-0000-0000-0000-000000000000"
+
+    def made(key, amount, days, party, currency="USD"):
+        return payment(key, amount, ago(days), party=party, org=org, currency=currency)
+
+    insert(
+        "payments",
+        made("c-1", "4950", 20, "s-1"),
+        made("c-2", "4990.50", 15, "s-1"),
+        made("c-3", "4901", 8, "s-1"),
+        made("c-4", "9900", 20, "s-2"),
+        made("c-5", "9950", 19, "s-2"),  # two are no cluster
+        made("c-6", "4899", 20, "s-2"),
+        made("c-7", "4898", 19, "s-2"),
+        made("c-8", "4897", 18, "s-2"),  # more than two per cent below
+        made("c-9", "4950", 100, "s-1", "KWD"),
+        made("c-10", "4950", 86, "s-1", "KWD"),
+        made("c-11", "4950", 72, "s-1", "KWD"),  # a fortnight apart
+        made("c-12", "496", 20, "s-1", "KWD"),
+        made("c-13", "497", 19, "s-1", "KWD"),
+        made("c-14", "498", 18, "s-1", "KWD"),  # no limit is that low
+        made("r-1", "3000", 10, "s-2"),
+        made("r-2", "5000", 9, "s-2"),
+        made("r-3", "20000", 3, "s-2"),
+        made("r-4", "3100", 2, "s-2"),  # two digits
+    )
+    run_anomalies(BATCH)
+    columns = "subject_id, severity, amount, occurred_on"
+    assert stored_kind("below_limit_cluster", columns) == [("c-1", "medium", Decimal("14841.5"), ago(8))]
+    assert stored_kind("round_amount_cluster", columns) == [("r-1", "low", Decimal(28000), ago(3))]
+    # a cluster that grows is the same alert
+    insert("payments", made("c-15", "4999", 2, "s-1"))
+    run_anomalies(BATCH)
+    assert stored_kind("below_limit_cluster", columns) == [("c-1", "medium", Decimal("19840.5"), ago(2))]
+
+
+def test_a_large_first_payment_to_a_supplier(books):
+    def paid(key, amount, days, supplier, status="succeeded"):
+        return (key, ORG, "out", status, supplier, "EUR", amount, ago(days), None, str(2 * Decimal(amount)), "USD")
+
+    insert(
+        "fact_payments",
+        *(paid(f"f-{i:03}", str(100 + i), 300 - i, "s-1") for i in range(200)),
+        paid("f-900", "5000", 5, "s-2"),
+        paid("f-901", "6000", 4, "s-2"),  # its second
+        paid("f-902", "9000", 250, "s-3"),  # when the books began
+        paid("f-903", "150", 5, "s-4"),  # small
+        paid("f-904", "5000", 5, "s-5", "failed"),
+    )
+    run_anomalies(BATCH)
+    ((subject, severity, amount, evidence),) = stored_kind("new_counterparty", "subject_id, severity, amount, evidence")
+    assert (subject, severity, amount) == ("f-900", "high", Decimal(5000))
+    # of 204 payments the 200th, 298.00, is the first that 98 of 100 stay within; two dollars a euro
+    assert json.loads(evidence)["limit_amount"] == "596.0000" and json.loads(evidence)["payments"] == 204
+
+
+def test_journals_dated_outside_their_period(books):
+    def lines(journal, dated, posted):
+        account = "a-0"
+        at = f"{posted} 10:00:00 UTC"
+        return [(ORG, journal, account, "USD", amount, dated, at) for amount in ("70", "30", "-100")]
+
+    insert(
+        "gl_entries",
+        *lines("j-1", ago(40), ago(4)),
+        *lines("j-2", ago(39), ago(4)),  # as far back as books are open
+        *lines("j-3", date(2019, 8, 1), DAY),
+        *lines("j-4", date(2019, 7, 31), DAY),  # this month
+        *lines("j-5", ago(100), ago(1)),
+        *lines("j-6", ago(100), DAY + timedelta(days=1)),  # not posted yet
+    )
+    insert("gl_entries", *lines("j-7", ago(100), ago(1)), deleted=True)
+    run_anomalies(BATCH)
+    assert stored_kind("outside_period", "subject_id, severity, amount, occurred_on") == [
+        ("j-1", "medium", Decimal(100), ago(40)),
+        ("j-3", "high", Decimal(100), date(2019, 8, 1)),
+        ("j-5", "high", Decimal(100), ago(100)),
+    ]
+
+
+def test_accounts_whose_first_digits_are_not_natural(books):
+    def lines(account, amount, count=1200):
+        execute(
+            f"insert into {table_of('gl_entries')} "
+            f"select '{ORG}', concat('k-', cast(i as varchar)), '{account}', 'USD', cast({amount} as decimal(19,4)), "
+            f"date '{ago(9)}', timestamp '{ago(9)} 10:00:00 UTC', false from unnest(sequence(1, {count})) as t (i)"
+        )
+
+    insert("gl_accounts", ("a-1", "6200", "Travel"))
+    lines("a-1", "-9 * power(10, i % 3)")  # nines of three magnitudes
+    lines("a-2", "power(1e1, 3e0 * i / 1200)")  # Benford's law itself
+    lines("a-3", "900 + i % 90")  # of one magnitude, as fixed prices are
+    lines("a-4", "-9 * power(10, i % 3)", 900)  # too few
+    run_anomalies(BATCH)
+    ((subject, amount, reason),) = stored_kind("benford_deviation", "subject_id, amount, reason")
+    assert (subject, amount) == ("a-1/USD", Decimal(9 * 111 * 400))
+    assert "100.0 % of 1200 lines begin with 9" in reason
+
+
+def test_overdue_receivables_are_one_alert_a_customer_and_currency(books):
+    def owed(customer, currency, amount, days, as_of=DAY, disputed=False):
+        return (ORG, customer, currency, amount, as_of, as_of - timedelta(days=days), max(days, 0), days > 0, disputed)
+
+    insert("customers", ("u-1", "Nile"))
+    insert(
+        "fact_ar_aging",
+        owed("u-1", "USD", "100.0001", 20),
+        owed("u-1", "USD", "50", 31, disputed=True),
+        owed("u-1", "KWD", "7.125", 91),
+        owed("u-1", "USD", "999", 0),  # due today
+        owed("u-2", "USD", "888", 9, as_of=DAY - timedelta(days=1)),
+    )
+    run_anomalies(BATCH)
+    assert stored_kind("overdue_receivable", "subject_id, severity, amount, currency, occurred_on") == [
+        ("u-1/KWD", "high", Decimal("7.125"), "KWD", ago(91)),
+        ("u-1/USD", "medium", Decimal("150.0001"), "USD", ago(31)),
+    ]
+    reasons = [row[0] for row in stored_kind("overdue_receivable", "reason")]
+    assert "Nile owes 150.0001 USD on 2 overdue invoice(s), 1 of them disputed, the oldest for 31 days" in reasons
+
+
+def test_cash_expected_below_its_minimum(books):
+    low, without, other = (f"{i}4444444-0000-0000-0000-000000000000" for i in range(3))
+    at = f"{DAY} 10:00:00 UTC"
+    insert("organizations", (low, "Low", "USD", "1000"), (without, "None", "USD", None), (other, "Rich", "USD", "1000"))
+    insert(
+        "fx_rates",
+        (low, "EUR", "USD", "spot", ago(3), "2", at),
+        (low, "EUR", "USD", "spot", ago(4), "9", at),
+        (low, "EUR", "USD", "closing", DAY, "9", at),
+        (low, "EUR", "USD", "spot", DAY + timedelta(days=1), "9", at),
+        (low, "KWD", "USD", "spot", ago(32), "3", at),  # too old
+    )
+
+    def expected(org, currency, days, balance, status="forecast"):
+        return (org, currency, DAY, DAY + timedelta(days=days), status, balance, balance and str(Decimal(balance) + 50))
+
+    insert(
+        "fact_cashflow_forecast",
+        *(
+            row
+            for days in (1, 2, 20)
+            for row in (expected(low, "KWD", days, "5"), expected(other, "USD", days, "1000"))
+        ),
+        expected(low, "JPY", 0, None, "failed"),
+        expected(low, "USD", 1, "600"),
+        expected(low, "EUR", 1, "200"),  # 600 + 2 * 200 is the minimum itself
+        expected(low, "USD", 2, "599.5"),
+        expected(low, "EUR", 2, "200"),
+        expected(low, "USD", 20, "300"),
+        expected(low, "EUR", 20, "100.125"),
+        expected(without, "USD", 1, "-5"),
+    )
+    run_anomalies(BATCH)
+    ((subject, severity, amount, day, score, evidence),) = stored_kind(
+        "low_balance", "subject_id, severity, amount, occurred_on, score, evidence"
+    )
+    assert (subject, severity, day, score) == (low, "high", DAY + timedelta(days=2), 0.9)
+    assert amount == Decimal("499.75")
+    assert json.loads(evidence) | {"organization": None} == {
+        "organization": None,
+        "minimum_cash_balance": "1000.0000",
+        "lowest_balance": "500.2500",
+        "lowest_date": str(DAY + timedelta(days=20)),
+        "currencies_left_out": 2,
+    }
 
 
 def test_every_column_is_described_in_trino(silver):

@@ -43,6 +43,9 @@ def organizations(plan: Plan) -> Organizations:
     opened = np.full(count, plan.start * DAY + HOUR)
     ids = uuids(draws, "organization", opened)
     company = names(plan.seed).company
+    base = np.array([o.base for o in ORGANIZATIONS], np.int64)
+    # One to three million dollars' worth, in whole thousands.
+    least = _in_currency(draws.between("organization/minimum", 1_000, 3_000) * 100_000, base)
 
     def organization_rows(at: np.ndarray, until: int) -> dict[str, pa.Array]:
         return {
@@ -51,6 +54,7 @@ def organizations(plan: Plan) -> Organizations:
             "country": choice([o.country for o in ORGANIZATIONS], at),
             "base_currency": choice([CODES[o.base] for o in ORGANIZATIONS], at),
             "netsuite_subsidiary_id": pa.array(at + 1, pa.int64()),
+            "minimum_cash_balance": money(least[at], DIGITS[base[at]]),
         }
 
     account_org = np.repeat(np.arange(count), len(CHART))
@@ -82,8 +86,7 @@ def organizations(plan: Plan) -> Organizations:
     bank_ids = uuids(bank_draws, "bank_account", bank_created)
     # Two to nine million dollars' worth, in whole thousands.
     worth = bank_draws.between("bank/opening", 2_000, 9_000) * 100_000
-    fraction = np.array([c.minor_per_cent for c in CURRENCIES], np.int64)[bank_currency]
-    opening = worth * fraction[:, 0] // fraction[:, 1]
+    opening = _in_currency(worth, bank_currency)
     digits = DIGITS[bank_currency]
     last_four = bank_draws.below("bank/number", 10_000)
     bank_names = [f"{kind} {CODES[currency]}" for _, currency, kind in banks]
@@ -122,3 +125,9 @@ def organizations(plan: Plan) -> Organizations:
             Rows("bank_accounts", bank_rows, bank_created),
         ),
     )
+
+
+def _in_currency(cents: np.ndarray, currency: np.ndarray) -> np.ndarray:
+    """US cents as minor units of each row's currency."""
+    fraction = np.array([c.minor_per_cent for c in CURRENCIES], np.int64)[currency]
+    return cents * fraction[:, 0] // fraction[:, 1]

@@ -37,11 +37,12 @@ class Alert:
         key = "\x1f".join((self.kind, self.subject_type, self.subject_id))
         return hashlib.sha256(key.encode()).hexdigest()[:32]
 
-    def row(self, run_date: date) -> dict[str, Any]:
-        """The alert as a row of ml_anomaly_alerts."""
+    def row(self, run_date: date, status: str) -> dict[str, Any]:
+        """The alert as a row of ml_anomaly_alerts; status is what people have decided on it."""
         return asdict(self) | {
             "run_date": run_date,
             "alert_id": self.alert_id,
+            "status": status,
             "evidence": json.dumps(self.evidence, default=_exact, sort_keys=True, ensure_ascii=False),
         }
 

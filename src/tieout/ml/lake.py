@@ -1,10 +1,11 @@
-"""What the ML tasks read: Silver, through Trino."""
+"""What the ML tasks read: Silver and the Gold candidate, through Trino."""
 
 from __future__ import annotations
 
 from typing import Any
 
 SILVER = "lake.silver"
+GOLD = "lake.gold_candidate"
 
 
 def rows(sql: str) -> list[dict[str, Any]]:

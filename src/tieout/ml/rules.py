@@ -1,4 +1,4 @@
-"""Anomalies that need no model: each rule is one query on Silver whose rows are alerts.
+"""Anomalies that need no model: each rule is one query on Silver or the Gold candidate whose rows are alerts.
 
 Every query names its columns alike (org_id, subject_type, subject_id, occurred_on, amount, currency, severity, score);
 all further columns are evidence, and `reason` is filled from them.
@@ -169,6 +169,8 @@ where sums.settled_amount > documents.total_amount
 
 @dataclass(frozen=True)
 class Rule:
+    """sql: a query as above, with {silver}, {gold}, {day} and {lookback} to fill in. reason: a row's, for a person."""
+
     kind: str
     sql: str
     reason: Callable[[dict[str, Any]], str]
@@ -210,11 +212,13 @@ RULES = (
 
 def statement(rule: Rule, day: date) -> str:
     """The rule's query as of ``day``."""
-    return rule.sql.format(silver=lake.SILVER, day=day, lookback=LOOKBACK_DAYS, same_payment_days=SAME_PAYMENT_DAYS)
+    return rule.sql.format(
+        silver=lake.SILVER, gold=lake.GOLD, day=day, lookback=LOOKBACK_DAYS, same_payment_days=SAME_PAYMENT_DAYS
+    )
 
 
 def find(rule: Rule, day: date) -> list[Alert]:
-    """What the rule finds in Silver as of ``day``."""
+    """What the rule finds as of ``day``."""
     return list(alerts_of(rule, lake.rows(statement(rule, day))))
 
 

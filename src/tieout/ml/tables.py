@@ -132,13 +132,22 @@ ALERTS = MlTable(
         Column(
             "kind",
             "string",
-            "What is wrong: duplicate_payment, duplicate_bill, over_allocation or unusual_payment.",
+            "What is wrong: duplicate_payment, duplicate_bill, over_allocation, new_counterparty, below_limit_cluster, "
+            "round_amount_cluster, outside_period, benford_deviation, unusual_payment or unusual_day; or due: "
+            "overdue_receivable or low_balance.",
             True,
         ),
         Column("severity", "string", "high, medium or low.", True),
-        Column("subject_type", "string", "What the alert is about: payment, ar_invoice or ap_bill.", True),
-        Column("subject_id", "string", "Key of the subject.", True),
-        Column("occurred_on", "date", "Day of the subject's document.", True),
+        Column("status", "string", "new or acknowledged, as decided before the run; what is dismissed is not raised."),
+        Column(
+            "subject_type",
+            "string",
+            "What the alert is about: payment, ar_invoice, ap_bill, journal, gl_account, cash_day, customer or "
+            "organization.",
+            True,
+        ),
+        Column("subject_id", "string", "Key of the subject; the first payment's where it is several.", True),
+        Column("occurred_on", "date", "Day of the subject's document; the first day expected below the minimum.", True),
         Column("amount", "decimal(19,4)", "Amount at stake, in currency.", True),
         Column("currency", "string", "ISO 4217 currency of the amount.", True),
         Column("score", "double", "How sure the detector is, 0 to 1; 1 where a rule leaves no doubt.", True),

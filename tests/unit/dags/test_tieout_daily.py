@@ -68,6 +68,7 @@ def test_the_tasks_and_their_order_are_the_design_s(tasks: dict[str, dict[str, A
     foresight = {name: outside.pop(name) for name in ("forecast", "anomalies")}
     assert outside == STEPS
     assert all("dbt_build" in upstream for upstream in foresight.values())
+    assert "forecast" in foresight["anomalies"] and "anomalies" not in foresight["forecast"]
 
 
 def test_every_dbt_model_is_a_task_after_what_it_reads(loaded: dict[str, Any], tasks: dict[str, Any]) -> None:

@@ -46,14 +46,14 @@ def test_the_id_is_of_kind_and_subject_alone():
 
 
 def test_a_row_has_the_tables_columns_and_exact_evidence():
-    row = ALERT.row(DAY)
+    row = ALERT.row(DAY, "new")
     assert set(row) == {column.name for column in ALERTS.columns}
     assert json.loads(row["evidence"]) == {"amount": "0.1000", "on": "2026-11-20", "count": 2, "party": None}
 
 
 def test_evidence_without_an_exact_text_is_refused():
     with pytest.raises(TypeError, match="evidence holds a bytes"):
-        replace(ALERT, evidence={"raw": b"1"}).row(DAY)
+        replace(ALERT, evidence={"raw": b"1"}).row(DAY, "new")
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ def test_a_rule_says_what_is_wrong(kind, row, reason):
     (alert,) = alerts_of(rule, [COMMON | row])
     assert alert.reason == reason
     assert alert.evidence.keys() == row.keys() - {"subject_type", "subject_id"}
-    alert.row(DAY)
+    alert.row(DAY, "new")

@@ -28,6 +28,7 @@ def alert(day: date, alert_id: str, amount: str = "1.5000") -> dict:
         "org_id": "org",
         "kind": "duplicate_payment",
         "severity": "high",
+        "status": "new",
         "subject_type": "payment",
         "subject_id": "p",
         "occurred_on": day,

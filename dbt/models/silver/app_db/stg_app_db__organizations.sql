@@ -22,6 +22,9 @@ final as (
         created_at,
         updated_at,
 
+        -- amounts
+        minimum_cash_balance,
+
         -- lineage
         _is_gone as is_deleted,
         _changed_batch as _batch,

@@ -1,0 +1,130 @@
+"""Rules on the general ledger: journals dated outside their period, and accounts whose digits do not look natural."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from tieout.ml.payment_rules import TOTAL
+from tieout.ml.rules import Rule
+
+# A journal dated longer ago than this belongs to a month whose books are closed.
+BACKDATED_DAYS = 35
+FAR_BACKDATED_DAYS = 90
+
+# Below so many lines the digits' own chance is as large as the limit.
+BENFORD_LINES = 1_000
+# Nigrini, Benford's Law (2012), table 7.1: a mean absolute deviation of first digits above it is nonconformity.
+BENFORD_LIMIT = Decimal("0.015")
+# The law is of amounts that span orders of magnitude: at least so many must each hold a twentieth of the lines.
+BENFORD_MAGNITUDES = 3
+
+OUTSIDE_PERIOD = f"""
+with lines as (
+    select org_id, journal_id, currency, amount, entry_date, cast(created_at as date) as posted_on
+    from {{silver}}.stg_app_db__gl_entries
+    where not is_deleted
+      and cast(created_at as date) <= date '{{day}}'
+      and cast(created_at as date) > date '{{day}}' - interval '{{lookback}}' day
+),
+outside as (
+    select *
+    from lines
+    where entry_date < posted_on - interval '{BACKDATED_DAYS}' day or entry_date > last_day_of_month(posted_on)
+),
+journals as (
+    select org_id, journal_id, currency, min(entry_date) as entry_date, max(posted_on) as posted_on,
+           count(*) as lines,
+           sum(if(amount > 0, amount, cast(0 as decimal(19, 4)))) as debit_amount,
+           sum(if(amount < 0, -amount, cast(0 as decimal(19, 4)))) as credit_amount
+    from outside
+    group by org_id, journal_id, currency
+),
+ranked as (
+    select *, greatest(debit_amount, credit_amount) as amount,
+           row_number() over (
+               partition by journal_id order by greatest(debit_amount, credit_amount) desc, currency, org_id
+           ) as place
+    from journals
+)
+select org_id, 'journal' as subject_type, journal_id as subject_id, entry_date as occurred_on,
+       cast(least(amount, decimal '999999999999999.9999') as decimal(19, 4)) as amount, currency,
+       case
+           when entry_date > posted_on or entry_date < posted_on - interval '{FAR_BACKDATED_DAYS}' day then 'high'
+           else 'medium'
+       end as severity,
+       case when entry_date > posted_on then 1e0 else 9e-1 end as score,
+       posted_on, abs(date_diff('day', entry_date, posted_on)) as days_apart, lines
+from ranked
+where place = 1
+"""
+
+# The deviation is a score and so DOUBLE; what it is counted from is not.
+BENFORD = f"""
+with lines as (
+    select org_id, account_id, currency, abs(amount) as amount, entry_date,
+           cast(regexp_extract(cast(abs(amount) as varchar), '[1-9]') as bigint) as digit,
+           length(cast(cast(floor(abs(amount)) as bigint) as varchar)) as magnitude
+    from {{silver}}.stg_app_db__gl_entries
+    where not is_deleted
+      and amount <> 0
+      and entry_date <= date '{{day}}'
+      and entry_date > date '{{day}}' - interval '{{lookback}}' day
+),
+accounts as (
+    select org_id, account_id, currency, count(*) as lines, max(entry_date) as occurred_on, {TOTAL} as amount,
+           histogram(digit) as digits, histogram(magnitude) as magnitudes
+    from lines
+    group by org_id, account_id, currency
+    having count(*) >= {BENFORD_LINES}
+),
+measured as (
+    select *,
+           reduce(
+               sequence(1, 9),
+               0e0,
+               (total, d) -> total + abs(coalesce(element_at(digits, d), 0) * 1e0 / lines - log10(1 + 1e0 / d)),
+               total -> total / 9
+           ) as deviation
+    from accounts
+    where cardinality(filter(map_values(magnitudes), held -> held * 20 >= lines)) >= {BENFORD_MAGNITUDES}
+)
+select measured.org_id, 'gl_account' as subject_type, concat(measured.account_id, '/', measured.currency) as subject_id,
+       measured.occurred_on, measured.amount, measured.currency,
+       case when deviation >= 2 * {float(BENFORD_LIMIT):e} then 'medium' else 'low' end as severity,
+       deviation / (deviation + {float(BENFORD_LIMIT):e}) as score,
+       gl_accounts.account_code, gl_accounts.name as account, measured.lines,
+       transform(sequence(1, 9), d -> coalesce(element_at(digits, d), 0)) as digit_counts,
+       cast(deviation as decimal(38, 10)) as deviation
+from measured
+left join {{silver}}.stg_app_db__gl_accounts as gl_accounts on gl_accounts.account_id = measured.account_id
+where deviation > {float(BENFORD_LIMIT):e}
+"""
+
+# What Benford's law expects of the first digits 1 to 9, in per cent (Benford 1938).
+_EXPECTED = ("30.1", "17.6", "12.5", "9.7", "7.9", "6.7", "5.8", "5.1", "4.6")
+
+
+def _outside_period(row: dict[str, Any]) -> str:
+    ahead = row["occurred_on"] > row["posted_on"]
+    where = "in a month to come" if ahead else f"more than {BACKDATED_DAYS} days back"
+    return (
+        f"posted outside the period: a journal entered on {row['posted_on']} is dated {row['occurred_on']}, "
+        f"{row['days_apart']} days {'ahead' if ahead else 'before'} ({where})"
+    )
+
+
+def _benford(row: dict[str, Any]) -> str:
+    shares = [Decimal(100 * count) / row["lines"] for count in row["digit_counts"]]
+    digit = max(range(9), key=lambda i: shares[i] - Decimal(_EXPECTED[i]))
+    return (
+        f"first digits of account {row['account_code']} ({row['account']}) do not follow Benford's law: "
+        f"{shares[digit]:.1f} % of {row['lines']} lines begin with {digit + 1}, {_EXPECTED[digit]} % would; "
+        f"the mean deviation is {row['deviation']:.4f}, the limit {BENFORD_LIMIT}"
+    )
+
+
+RULES = (
+    Rule("outside_period", OUTSIDE_PERIOD, _outside_period),
+    Rule("benford_deviation", BENFORD, _benford),
+)

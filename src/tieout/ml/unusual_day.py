@@ -1,0 +1,107 @@
+"""Unusual days: a day's cash in or out, per organization and currency, against what its past leads one to expect.
+
+The series detector judges the square root of the day's total: a sum of ever more payments varies as its root does, so
+that busy and quiet seasons are judged alike. A day becomes an alert only where its score is high and its total plainly
+above what was expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from tieout.ml import lake
+from tieout.ml.alerts import HIGH, LOW, MEDIUM, Alert, money
+from tieout.ml.history import FLOWS, HISTORY_DAYS
+from tieout.ml.money import to_floats, to_money
+from tieout.ml.rules import LOOKBACK_DAYS
+from tieout.ml.series_detector import Judged, judge
+
+KIND = "unusual_day"
+MODEL = "series_detector"
+MODEL_VERSION = "1"
+
+# Days with cash that must lie before one, and their share of the year before it. Fewer do not show how much a day
+# usually brings: where most bring nothing, a day's total is one payment, and judged as that.
+MIN_CASH_DAYS, MIN_CASH_SHARE = 60, 0.5
+# 0.8 is twice as far as the edge of the usual, 0.9 three times, 0.94 four times.
+THRESHOLD, MEDIUM_SCORE, HIGH_SCORE = 0.8, 0.9, 0.94
+# A total that a person would call unusual: so many times what was expected, and so many times the second largest day of
+# the year before. The largest may be an anomaly itself, and must not hide the next.
+PLAIN_RATIO = 3
+PLAIN_RECORD = Decimal("1.5")
+
+_FLOWS = {"inflow": "received", "outflow": "paid"}
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def find(day: date) -> list[Alert]:
+    """The unusual days of the last LOOKBACK_DAYS up to ``day``, in Silver."""
+    return list(unusual_days(lake.rows(FLOWS.format(silver=lake.SILVER, day=day, history_days=HISTORY_DAYS)), day))
+
+
+def unusual_days(rows: Iterable[dict[str, Any]], day: date) -> Iterator[Alert]:
+    """The alerts of daily totals up to ``day``, given as rows of history.FLOWS in any order."""
+    series: dict[tuple[str, str], dict[date, dict[str, Any]]] = {}
+    for row in rows:
+        series.setdefault((row["org_id"], row["currency"]), {})[row["booked_on"]] = row
+    for (org_id, currency), moved in sorted(series.items()):
+        for flow in _FLOWS:
+            totals = {on: row[flow] for on, row in moved.items() if row[flow]}
+            yield from _of_series(org_id, currency, flow, totals, day)
+
+
+def _of_series(org_id: str, currency: str, flow: str, totals: dict[date, Decimal], day: date) -> Iterator[Alert]:
+    if len(totals) <= MIN_CASH_DAYS:
+        return
+    first = min(totals)
+    days = [first + timedelta(days=i) for i in range((day - first).days + 1)]
+    # A day without cash is a day of nothing, not one that is missing.
+    judged = judge(days, np.sqrt(to_floats(totals.get(on, Decimal(0)) for on in days)))
+    expected = np.maximum(judged.level + judged.season, 0.0) ** 2
+    for at in np.flatnonzero(judged.score >= THRESHOLD).tolist():
+        on = days[at]
+        year = days[max(at - LOOKBACK_DAYS, 0) : at]
+        before = sorted(totals[past] for past in year if past in totals)
+        if on not in totals or len(before) < max(MIN_CASH_DAYS, MIN_CASH_SHARE * len(year)):
+            continue
+        total, usual = totals[on], to_money(expected[at], 2)
+        is_plain = total >= PLAIN_RATIO * usual and total >= PLAIN_RECORD * before[-2]
+        if is_plain and on > day - timedelta(days=LOOKBACK_DAYS):
+            yield _alert(org_id, currency, flow, on, total, usual, judged, at)
+
+
+def _alert(
+    org_id: str, currency: str, flow: str, on: date, total: Decimal, usual: Decimal, judged: Judged, at: int
+) -> Alert:
+    score = float(judged.score[at])
+    moved = f"{_FLOWS[flow]} {money(total, currency)} on {_WEEKDAYS[on.weekday()]} {on}"
+    expected = f"about {money(usual, currency)}" if usual else "nothing"
+    # In usual deviations; they add up to how far off the day was, and say whether its level or its season speaks.
+    root, spread = float(total) ** 0.5, judged.spread[at]
+    shares = {"total_to_level": root - judged.level[at], "season": -judged.season[at]}
+    return Alert(
+        kind=KIND,
+        severity=HIGH if score >= HIGH_SCORE else MEDIUM if score >= MEDIUM_SCORE else LOW,
+        org_id=org_id,
+        subject_type="cash_day",
+        subject_id=f"{org_id}/{currency}/{flow}/{on.isoformat()}",
+        occurred_on=on,
+        amount=total,
+        currency=currency,
+        score=score,
+        reason=f"{moved}, {expected} was to be expected by the season and the days before",
+        evidence={
+            "flow": flow,
+            "expected_amount": usual,
+            "contributions": {
+                name: f"{value / spread:.3f}" if spread else "unbounded" for name, value in shares.items()
+            },
+        },
+        model=MODEL,
+        model_version=MODEL_VERSION,
+    )
