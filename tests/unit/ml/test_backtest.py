@@ -111,6 +111,17 @@ def test_days_without_cash_stay_without_cash():
     assert coverage(past, 80) == 1.0
 
 
+def test_where_the_floor_is_inside_all_the_rest_lies_above():
+    # Of 40 origins, 16 saw nothing on a day and 24 saw 1, 2, … 24: 80 % of them are the lowest 32, up to 16.
+    actual = np.repeat(np.r_[np.zeros(16), np.arange(1.0, 25.0)][:, None], 7, axis=1)
+    past = Past(np.full((40, 7), 5.0), actual - 5.0)
+    low, high = daily_bounds(np.full(7, 5.0), past, 80, floor=0.0)
+    assert not low.any()
+    # numpy's place of 80 % among 40 is 31.2, and the next value above it is the 33rd
+    assert high.tolist() == [17.0] * 7
+    assert coverage(past, 80) == pytest.approx(0.80, abs=0.05)
+
+
 def test_running_sums_spread_with_the_square_root_of_time():
     errors = np.random.default_rng(4).normal(0, 10, (3, 364))
     low, high = cumulative_bounds(errors, (80,), 90, seed=1)[80]
