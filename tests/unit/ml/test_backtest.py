@@ -1,5 +1,6 @@
 """Origins, scores and intervals against numbers worked out by hand."""
 
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from tieout.ml.backtest import Failure, backtest, totals
 from tieout.ml.cash import plan_of
 from tieout.ml.intervals import Past, coverage, cumulative_bounds, daily_bounds
-from tieout.ml.models import History, Naive, SeasonalMean, SeasonalNaive
+from tieout.ml.models import History, Naive, Remembered, SeasonalMean, SeasonalNaive
 from tieout.ml.prophet import Prophet
 
 DAY = date(2026, 1, 5)
@@ -82,6 +83,23 @@ def test_models_by_hand():
 
 def test_naive_repeats_the_last_value():
     assert Naive().predict(History(np.array([1.0, 4.0]), 7), 3).tolist() == [4, 4, 4]
+
+
+def test_what_is_remembered_is_computed_once_per_history():
+    calls = []
+
+    @dataclass(frozen=True)
+    class Counted(Naive):
+        def predict(self, history, horizon):
+            calls.append(len(history))
+            return super().predict(history, horizon)
+
+    model, history = Remembered(Counted("counted")), History(np.arange(10.0), 7, DAY)
+    first = model.predict(history, 3)
+    first += 100
+    assert model.predict(history, 3).tolist() == [9, 9, 9] and model.name == "counted"
+    assert model.predict(history.before(5), 3).tolist() == [4, 4, 4]
+    assert calls == [10, 5]
 
 
 def test_bounds_hold_the_expected_value_and_are_nested():
