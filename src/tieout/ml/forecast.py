@@ -33,7 +33,7 @@ from tieout.ml.tables import ACCURACY, FORECAST, LEVELS, ensure_ml_tables, repla
 log = logging.getLogger(__name__)
 
 HORIZON_DAYS = 90
-MODEL_VERSION = "1"
+MODEL_VERSION = "2"
 FLOWS = ("inflow", "outflow")
 # Prophet alone makes a process of some 200 MiB: two are what a small machine bears beside the rest of a run.
 MAX_PROCESSES = 2

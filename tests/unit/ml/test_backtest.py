@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from tieout.ml.backtest import Failure, backtest, totals
+from tieout.ml.backtest import Failure, Plan, backtest, totals
 from tieout.ml.cash import plan_of
 from tieout.ml.intervals import Past, coverage, cumulative_bounds, daily_bounds
 from tieout.ml.models import History, Naive, Remembered, SeasonalMean, SeasonalNaive
@@ -62,6 +62,13 @@ def test_mase_by_hand():
     assert score.mase == pytest.approx(1.0)
     assert score.wape is None and score.block_wape is None
     assert coverage(score.past, 80) is None  # of one origin nothing can be left out
+
+
+def test_there_is_no_mase_before_a_whole_season():
+    score = backtest(Naive(), History(np.arange(20.0), 12), Plan((6, 10), 4))
+    assert score.mase is None
+    # off by 1, 2, 3, 4 from 6 on, where 6 to 9 came, and from 10 on, where 10 to 13 came
+    assert score.wape == pytest.approx(20 / (30 + 46))
 
 
 def test_a_model_that_needs_more_history_is_a_failure_that_says_so():
