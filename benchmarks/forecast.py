@@ -70,7 +70,8 @@ def m4(folder: Path) -> None:
         started = time.monotonic()
         ahead = [expect(model, History(values, WEEKS_A_YEAR), M4_HORIZON) for values in train]
         seconds = time.monotonic() - started
-        print(f"  {model.name:<54}{smape(test, ahead):>8.3f}{mase(train, test, ahead):>8.3f}{seconds:>10.1f}")
+        label = "Tieout, " + model.name if model is WEEKLY else model.name
+        print(f"  {label:<54}{smape(test, ahead):>8.3f}{mase(train, test, ahead):>8.3f}{seconds:>10.1f}")
         if model is WEEKLY:
             ours = ahead
     for row in csv.DictReader((folder / "published_scores.csv").open()):
@@ -163,6 +164,9 @@ def print_city(flows: list[City]) -> None:
             )
         booked = sum(flow.forecasts["the city itself"][year][0] == months[0] for year, months in flow.actual.items())
         print(f"  {flow.name}: the city's month 4 is what was booked in {booked} of {len(flow.actual)} reports")
+    for level in LEVELS:
+        shares = (np.mean([coverage(flow, level, years) for flow in flows]) for years in PERIODS.values())
+        print(f"  {f'both flows, months within the {level} % interval':<60}" + "".join(f"{s:>10.1f} %" for s in shares))
 
 
 def coverage(flow: City, level: int, years: Iterable[int]) -> float:
