@@ -58,7 +58,7 @@ def main(data: Path, plots: Path | None) -> None:
     print_city(flows)
     if plots:
         plots.mkdir(parents=True, exist_ok=True)
-        forecast_plots.draw_forecast(flows[0], plots / "forecast.png")
+        forecast_plots.draw_forecast(flows, plots / "forecast.png")
         forecast_plots.draw_backtest(flows, plots / "forecast-backtest.png")
 
 
