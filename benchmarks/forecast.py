@@ -1,69 +1,108 @@
-"""The forecast's models on real series, beside published scores and the naive ones.
+"""The forecast's models on real series, beside published scores, a city's own forecast and the naive ones.
 
-python -m benchmarks.forecast [folder of the data, ../shared/data unless given]. Models and their combination were
-chosen on the train parts (see docs/DECISIONS.md); what this file reads of the test parts it only scores.
+python -m benchmarks.forecast [--data folder of the data] [--plots folder for the plots]. Models, their combinations and
+the intervals were chosen on train parts of the M4 series (docs/forecast.md says how); which members of a combination
+speak is decided anew at each forecast, from what was known then. What this file reads of later parts it only scores.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
-import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from benchmarks import forecast_plots
 
-from tieout.ml.autoregression import Autoregression
 from tieout.ml.backtest import Plan, Score, backtest
-from tieout.ml.combination import Median
-from tieout.ml.models import History, Model, Naive, SeasonalMean, SeasonalNaive, expect
-from tieout.ml.seasonality import Deseasonalized
-from tieout.ml.smoothing import DampedTrend, Ses, Theta
+from tieout.ml.conformal import bounds
+from tieout.ml.intervals import Past
+from tieout.ml.models import History, Naive, SeasonalNaive, expect
+from tieout.ml.regular import MONTHLY, MONTHS_A_YEAR, WEEKLY, WEEKS_A_YEAR
+from tieout.ml.tables import LEVELS
 
-WEEKS_A_YEAR = 365.25 / 7
 M4_HORIZON = 13
-WEEKLY = Median(
-    (
-        Autoregression("changes", differenced=True),
-        Autoregression("levels", differenced=False),
-        Deseasonalized(Autoregression("", differenced=True), "deseasonalized_changes"),
-        Deseasonalized(Autoregression("", differenced=False), "deseasonalized_levels"),
-        Deseasonalized(DampedTrend(), "deseasonalized_damped_trend"),
-    )
-)
-MONTHLY: tuple[Model, ...] = (
-    SeasonalNaive(),
-    SeasonalMean(seasons=3),
-    Deseasonalized(Ses(), "ses"),
-    Deseasonalized(DampedTrend(), "damped_trend"),
-    Deseasonalized(Theta(), "theta"),
-    Autoregression("autoregression", differenced=False),
-)
-REPORTS = {"receipts": ("revenue", "Total Cash Receipts"), "disbursements": ("spending", "Total Disbursements")}
+M4_ORIGINS = 4
+KNOWN_MONTHS = 3
+# Fewer earlier forecasts leave nothing to measure an interval by.
+ENOUGH_FORECASTS = 2
+FLOWS = {"receipts": ("revenue", "Total Cash Receipts"), "disbursements": ("spending", "Total Disbursements")}
+# The years before and since the pandemic moved tax dates: shown apart, since no model could know.
+PERIODS = {"all years": range(2008, 2024), "2008-2019": range(2008, 2020), "2020-2023": range(2020, 2024)}
 
 
-def main(folder: Path) -> None:
-    m4(folder / "m4_weekly")
-    qcmr(folder / "philadelphia_budget" / "qcmr")
+@dataclass
+class City:
+    """One flow of the city: per fiscal year, in millions of USD, months 4 to 12 as they were and as forecast."""
+
+    name: str
+    actual: dict[int, np.ndarray] = field(default_factory=dict)
+    forecasts: dict[str, dict[int, np.ndarray]] = field(default_factory=lambda: defaultdict(dict))
+    intervals: dict[int, dict[int, tuple[np.ndarray, np.ndarray]]] = field(default_factory=lambda: defaultdict(dict))
+    known: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def wape(self, model: str, years: Iterable[int]) -> float:
+        """Sum of absolute errors over sum of actuals, in %."""
+        years = [year for year in years if year in self.actual]
+        errors = sum(np.abs(self.actual[year] - self.forecasts[model][year]).sum() for year in years)
+        return 100 * errors / sum(self.actual[year].sum() for year in years)
+
+
+def main(data: Path, plots: Path | None) -> None:
+    m4(data / "m4_weekly")
+    flows = [city(data / "philadelphia_budget" / "qcmr", name) for name in FLOWS]
+    print_city(flows)
+    if plots:
+        plots.mkdir(parents=True, exist_ok=True)
+        forecast_plots.draw_forecast(flows, plots / "forecast.png")
+        forecast_plots.draw_backtest(flows, plots / "forecast-backtest.png")
 
 
 def m4(folder: Path) -> None:
-    """sMAPE and MASE of all 359 weekly series of the M4 competition, 13 weeks ahead."""
+    """sMAPE and MASE of all weekly series of the M4 competition, 13 weeks ahead, and the coverage of the intervals."""
     train, test = read_rows(folder / "Weekly-train.csv"), read_rows(folder / "Weekly-test.csv")
-    print(f"M4 weekly, {len(train)} series, {M4_HORIZON} ahead" + " " * 26 + "sMAPE    MASE   seconds")
-    for model in (Naive(), WEEKLY):
+    print(f"{f'M4 weekly, {len(train)} series, {M4_HORIZON} weeks ahead':<56}{'sMAPE':>8}{'MASE':>8}{'seconds':>10}")
+    for model in (WEEKLY, Naive()):
         started = time.monotonic()
         ahead = [expect(model, History(values, WEEKS_A_YEAR), M4_HORIZON) for values in train]
         seconds = time.monotonic() - started
-        smape = np.mean([200 * np.abs(y - f) / (np.abs(y) + np.abs(f)) for y, f in zip(test, ahead, strict=True)])
-        # The competition scales weekly series by their one-step naive error.
-        mase = np.mean(
-            [np.abs(y - f).mean() / np.abs(np.diff(x)).mean() for x, y, f in zip(train, test, ahead, strict=True)]
-        )
-        print(f"  {model.name:<56}{smape:>8.3f}{mase:>8.3f}{seconds:>10.1f}")
+        label = "Tieout, " + model.name if model is WEEKLY else model.name
+        print(f"  {label:<54}{smape(test, ahead):>8.3f}{mase(train, test, ahead):>8.3f}{seconds:>10.1f}")
+        if model is WEEKLY:
+            ours = ahead
     for row in csv.DictReader((folder / "published_scores.csv").open()):
-        print(f"  {row['method'] + ' (published)':<56}{row['weekly_smape']:>8}{row['weekly_mase']:>8}")
+        print(f"  {row['method'] + ', published':<54}{row['weekly_smape']:>8}{row['weekly_mase']:>8}")
+    pasts = [past_of(values) for values in train]
+    for level in LEVELS:
+        inside = [within(bounds(f, past, level), y) for f, past, y in zip(ours, pasts, test, strict=True)]
+        print(f"  weeks within the {level} % interval{100 * np.mean(inside):>29.1f} %")
+
+
+def past_of(values: np.ndarray) -> Past:
+    """The weekly model's backtest from up to four origins, 13 weeks apart, before the series' end."""
+    cuts = [len(values) - M4_HORIZON * back for back in range(M4_ORIGINS, 0, -1)]
+    score = backtest(WEEKLY, History(values, WEEKS_A_YEAR), Plan(tuple(cuts), M4_HORIZON))
+    assert isinstance(score, Score), score.reason
+    return score.past
+
+
+def smape(test: list[np.ndarray], ahead: list[np.ndarray]) -> float:
+    return float(np.mean([200 * np.abs(y - f) / (np.abs(y) + np.abs(f)) for y, f in zip(test, ahead, strict=True)]))
+
+
+def mase(train: list[np.ndarray], test: list[np.ndarray], ahead: list[np.ndarray]) -> float:
+    """Scaled, as in the competition, by the one-step naive error of the train part."""
+    return float(
+        np.mean([np.abs(y - f).mean() / np.abs(np.diff(x)).mean() for x, y, f in zip(train, test, ahead, strict=True)])
+    )
+
+
+def within(interval: tuple[np.ndarray, np.ndarray], actual: np.ndarray) -> np.ndarray:
+    return (interval[0] <= actual) & (actual <= interval[1])
 
 
 def read_rows(path: Path) -> list[np.ndarray]:
@@ -73,45 +112,31 @@ def read_rows(path: Path) -> list[np.ndarray]:
         return [np.array([float(cell) for cell in line[1:] if cell]) for line in lines]
 
 
-def qcmr(folder: Path) -> None:
-    """WAPE of a city's monthly cash, months 4 to 12 of each year as seen from its first-quarter report."""
-    print("\nPhiladelphia, months 4-12 from each first-quarter report" + " " * 10 + "WAPE %, beside the city's own")
-    for title, (file, category) in REPORTS.items():
-        reports = read_reports(folder / f"cash-reports-{file}.csv", category)
-        errors: dict[str, list[float]] = defaultdict(list)
-        actuals: list[float] = []
-        known: list[float] = []
-        for year in sorted({year for year, _ in reports}):
-            first, last = reports[year, 1], reports[year, 4]
-            if known:
-                history = History(np.array([*known, *first[:3]]), period=12)
-                actual = np.array(last[3:])
-                actuals += list(actual)
-                for name, ahead in (
-                    ("the city", np.array(first[3:])),
-                    ("seasonal naive", SeasonalNaive().predict(history, 9)),
-                    ("seasonal mean", SeasonalMean(seasons=3).predict(history, 9)),
-                    ("chosen by backtest", chosen(history)),
-                    ("median of models", median(history)),
-                ):
-                    errors[name] += list(np.abs(actual - ahead))
-            known += last
-        for name, found in errors.items():
-            print(f"  {title + ': ' + name:<62}{100 * sum(found) / sum(actuals):>6.1f}")
+def city(folder: Path, name: str) -> City:
+    """Forecast months 4 to 12 of every fiscal year but the first from its first-quarter report and all years before.
 
-
-def chosen(history: History) -> np.ndarray:
-    """The forecast of the model that did best from the same month of past years; last year's where there is none."""
-    cuts = tuple(len(history) - 12 * back for back in range(5, 0, -1) if len(history) - 12 * back >= 15)
-    if not cuts:
-        return SeasonalNaive().predict(history, 9)
-    scores = [backtest(model, history, Plan(cuts, horizon=9)) for model in MONTHLY]
-    best = min((s for s in scores if isinstance(s, Score)), key=lambda score: score.wape)
-    return expect(best.model, history, 9)
-
-
-def median(history: History) -> np.ndarray:
-    return expect(Median(MONTHLY), history, 9)
+    An interval rests on the forecasts that were made in earlier years in the same way.
+    """
+    file, category = FLOWS[name]
+    reports = read_reports(folder / f"cash-reports-{file}.csv", category)
+    flow, known, made, errors = City(name), [], [], []
+    for year in sorted({year for year, _ in reports}):
+        first, last = reports[year, 1], reports[year, 4]
+        if known:
+            history = History(np.array([*known, *first[:KNOWN_MONTHS]]), MONTHS_A_YEAR)
+            horizon = MONTHS_A_YEAR - KNOWN_MONTHS
+            ours, actual = expect(MONTHLY, history, horizon), np.array(last[KNOWN_MONTHS:])
+            flow.known[year], flow.actual[year] = history.values, actual
+            flow.forecasts["Tieout"][year] = ours
+            flow.forecasts["the city itself"][year] = np.array(first[KNOWN_MONTHS:])
+            flow.forecasts["seasonal naive"][year] = SeasonalNaive().predict(history, horizon)
+            if len(made) >= ENOUGH_FORECASTS:
+                past = Past(np.array(made), np.array(errors))
+                flow.intervals[year] = {level: bounds(ours, past, level) for level in LEVELS}
+            made.append(ours)
+            errors.append(actual - ours)
+        known += last
+    return flow
 
 
 def read_reports(path: Path, category: str) -> dict[tuple[int, int], list[float]]:
@@ -125,5 +150,33 @@ def read_reports(path: Path, category: str) -> dict[tuple[int, int], list[float]
     return {report: [months[month] for month in range(1, 13)] for report, months in found.items()}
 
 
+def print_city(flows: list[City]) -> None:
+    print(f"\n{'Philadelphia, months 4-12 from each first-quarter report':<62}" + "".join(f"{p:>12}" for p in PERIODS))
+    for flow in flows:
+        for model in flow.forecasts:
+            scores = "".join(f"{flow.wape(model, years):>10.1f} %" for years in PERIODS.values())
+            print(f"  {flow.name + ', WAPE of ' + model:<60}{scores}")
+        for level in LEVELS:
+            shares = (coverage(flow, level, years) for years in PERIODS.values())
+            print(
+                f"  {f'{flow.name}, months within the {level} % interval':<60}"
+                + "".join(f"{s:>10.1f} %" for s in shares)
+            )
+        booked = sum(flow.forecasts["the city itself"][year][0] == months[0] for year, months in flow.actual.items())
+        print(f"  {flow.name}: the city's month 4 is what was booked in {booked} of {len(flow.actual)} reports")
+    for level in LEVELS:
+        shares = (np.mean([coverage(flow, level, years) for flow in flows]) for years in PERIODS.values())
+        print(f"  {f'both flows, months within the {level} % interval':<60}" + "".join(f"{s:>10.1f} %" for s in shares))
+
+
+def coverage(flow: City, level: int, years: Iterable[int]) -> float:
+    inside = [within(flow.intervals[year][level], flow.actual[year]) for year in years if year in flow.intervals]
+    return 100 * float(np.mean(inside))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/data"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--plots", type=Path, help="write forecast.png and forecast-backtest.png here")
+    arguments = parser.parse_args()
+    main(arguments.data, arguments.plots)

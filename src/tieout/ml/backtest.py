@@ -96,9 +96,10 @@ def _mase(errors: np.ndarray, history: History, plan: Plan) -> float | None:
     season = history.season
     scaled = []
     for cut, row in zip(plan.cuts, errors, strict=True):
-        scale = float(np.abs(history.values[season:cut] - history.values[: cut - season]).mean())
-        if scale > 0:
-            scaled.append(float(np.abs(row).mean()) / scale)
+        seen = history.values[:cut]
+        changes = np.abs(seen[season:] - seen[:-season])
+        if changes.any():
+            scaled.append(float(np.abs(row).mean()) / float(changes.mean()))
     return float(np.mean(scaled)) if scaled else None
 
 

@@ -10,7 +10,7 @@ from tieout.ml.autoregression import Autoregression
 from tieout.ml.backtest import Plan
 from tieout.ml.combination import Median
 from tieout.ml.intervals import WEEK
-from tieout.ml.models import History, Model, SeasonalMean, SeasonalNaive
+from tieout.ml.models import History, Model, Remembered, SeasonalMean, SeasonalNaive
 from tieout.ml.prophet import Prophet
 from tieout.ml.seasonality import Deseasonalized
 from tieout.ml.smoothing import DampedTrend, Ses, Theta
@@ -44,10 +44,10 @@ class Frequent:
 
 
 _SMOOTHED: tuple[Model, ...] = (
-    Deseasonalized(Ses(), "ses"),
-    Deseasonalized(DampedTrend(), "damped_trend"),
-    Deseasonalized(Theta(), "theta"),
-    Autoregression("autoregression", differenced=False),
+    Remembered(Deseasonalized(Ses(), "ses")),
+    Remembered(Deseasonalized(DampedTrend(), "damped_trend")),
+    Remembered(Deseasonalized(Theta(), "theta")),
+    Remembered(Autoregression("autoregression", differenced=False)),
 )
 # Simple before complex: where two score the same, the first is taken.
 CANDIDATES: tuple[Model, ...] = (

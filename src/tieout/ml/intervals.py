@@ -37,7 +37,7 @@ class Past:
 
 
 def daily_bounds(expected: np.ndarray, past: Past, level: int, floor: float = -np.inf) -> tuple[np.ndarray, np.ndarray]:
-    """(low, high) of the central ``level`` % of each expected day.
+    """(low, high) of ``level`` % of each expected day: the central ones, or the lowest where the floor is among them.
 
     A past error moves the expected value by as much; a past day on which nothing moved stands for nothing moving.
     """
@@ -49,7 +49,9 @@ def daily_bounds(expected: np.ndarray, past: Past, level: int, floor: float = -n
     weekday = np.arange(len(expected)) % WEEK
     outcomes = np.where(quiet[:, weekday], 0.0, np.maximum(expected + errors[:, weekday], floor))
     low = np.percentile(outcomes, tail, axis=0, method="lower")
-    high = np.percentile(outcomes, 100 - tail, axis=0, method="higher")
+    central = np.percentile(outcomes, 100 - tail, axis=0, method="higher")
+    # Nothing lies below an interval that starts at the floor, so all that may lie outside it lies above.
+    high = np.where(low > floor, central, np.percentile(outcomes, level, axis=0, method="higher"))
     return np.minimum(low, expected), np.maximum(high, expected)
 
 

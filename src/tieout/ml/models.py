@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -56,6 +57,30 @@ def expect(model: Model, history: History, horizon: int) -> np.ndarray:
     if not np.isfinite(ahead).all():
         raise ValueError("the model returned a value that is no number")
     return np.maximum(ahead, 0.0)
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A model whose latest forecasts are kept, for one that competes alone and as a member of a combination."""
+
+    inner: Model
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    def enough(self, history: History) -> str:
+        return self.inner.enough(history)
+
+    def predict(self, history: History, horizon: int) -> np.ndarray:
+        values = np.ascontiguousarray(history.values, dtype=np.float64).tobytes()
+        return _predicted(self.inner, values, history.period, history.first_day, horizon).copy()
+
+
+# Per series: the origins of a backtest and the forecast itself, of both flows, of a few models.
+@lru_cache(maxsize=64)
+def _predicted(model: Model, values: bytes, period: float, first_day: date | None, horizon: int) -> np.ndarray:
+    return model.predict(History(np.frombuffer(values), period, first_day), horizon)
 
 
 @dataclass(frozen=True)

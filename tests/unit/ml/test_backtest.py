@@ -1,14 +1,15 @@
 """Origins, scores and intervals against numbers worked out by hand."""
 
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import pytest
 
-from tieout.ml.backtest import Failure, backtest, totals
+from tieout.ml.backtest import Failure, Plan, backtest, totals
 from tieout.ml.cash import plan_of
 from tieout.ml.intervals import Past, coverage, cumulative_bounds, daily_bounds
-from tieout.ml.models import History, Naive, SeasonalMean, SeasonalNaive
+from tieout.ml.models import History, Naive, Remembered, SeasonalMean, SeasonalNaive
 from tieout.ml.prophet import Prophet
 
 DAY = date(2026, 1, 5)
@@ -63,6 +64,13 @@ def test_mase_by_hand():
     assert coverage(score.past, 80) is None  # of one origin nothing can be left out
 
 
+def test_there_is_no_mase_before_a_whole_season():
+    score = backtest(Naive(), History(np.arange(20.0), 12), Plan((6, 10), 4))
+    assert score.mase is None
+    # off by 1, 2, 3, 4 from 6 on, where 6 to 9 came, and from 10 on, where 10 to 13 came
+    assert score.wape == pytest.approx(20 / (30 + 46))
+
+
 def test_a_model_that_needs_more_history_is_a_failure_that_says_so():
     found = backtest(Prophet(), History(np.ones(100), 7, DAY), plan_of(100))
     assert isinstance(found, Failure)
@@ -82,6 +90,23 @@ def test_models_by_hand():
 
 def test_naive_repeats_the_last_value():
     assert Naive().predict(History(np.array([1.0, 4.0]), 7), 3).tolist() == [4, 4, 4]
+
+
+def test_what_is_remembered_is_computed_once_per_history():
+    calls = []
+
+    @dataclass(frozen=True)
+    class Counted(Naive):
+        def predict(self, history, horizon):
+            calls.append(len(history))
+            return super().predict(history, horizon)
+
+    model, history = Remembered(Counted("counted")), History(np.arange(10.0), 7, DAY)
+    first = model.predict(history, 3)
+    first += 100
+    assert model.predict(history, 3).tolist() == [9, 9, 9] and model.name == "counted"
+    assert model.predict(history.before(5), 3).tolist() == [4, 4, 4]
+    assert calls == [10, 5]
 
 
 def test_bounds_hold_the_expected_value_and_are_nested():
@@ -109,6 +134,17 @@ def test_days_without_cash_stay_without_cash():
     assert not low.any()
     assert high == pytest.approx(np.full(90, 32.0))
     assert coverage(past, 80) == 1.0
+
+
+def test_where_the_floor_is_inside_all_the_rest_lies_above():
+    # Of 40 origins, 16 saw nothing on a day and 24 saw 1, 2, … 24: 80 % of them are the lowest 32, up to 16.
+    actual = np.repeat(np.r_[np.zeros(16), np.arange(1.0, 25.0)][:, None], 7, axis=1)
+    past = Past(np.full((40, 7), 5.0), actual - 5.0)
+    low, high = daily_bounds(np.full(7, 5.0), past, 80, floor=0.0)
+    assert not low.any()
+    # numpy's place of 80 % among 40 is 31.2, and the next value above it is the 33rd
+    assert high.tolist() == [17.0] * 7
+    assert coverage(past, 80) == pytest.approx(0.80, abs=0.05)
 
 
 def test_running_sums_spread_with_the_square_root_of_time():

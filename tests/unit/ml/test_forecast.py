@@ -1,5 +1,6 @@
 """Forecast properties on hand-made histories."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -10,7 +11,14 @@ from hypothesis import strategies as st
 
 from tieout.ml.backtest import Failure
 from tieout.ml.cash import CANDIDATES, FALLBACK
-from tieout.ml.forecast import HORIZON_DAYS, forecast_flow, forecast_rows
+from tieout.ml.forecast import (
+    HORIZON_DAYS,
+    MAX_PROCESSES,
+    SERIES_PER_PROCESS,
+    forecast_all,
+    forecast_flow,
+    forecast_rows,
+)
 from tieout.ml.history import CashSeries, cash_series
 from tieout.ml.models import History, SeasonalMean, SeasonalNaive
 from tieout.ml.prophet import Prophet
@@ -121,6 +129,18 @@ def test_no_history_at_all_expects_nothing():
     rows, _, status, _ = forecast_rows(series([], []))
     assert status == "forecast"
     assert {row["closing_balance"] for row in rows} == {Decimal("1000.00")}
+
+
+@pytest.mark.parametrize("count", [2, MAX_PROCESSES * SERIES_PER_PROCESS + 1], ids=["alone", "shared out"])
+def test_many_series_give_what_each_gives_alone_in_order_and_say_how_far_they_are(count, caplog):
+    every = [
+        replace(series(noisy(40, number), noisy(40, number + 99)), org_id=f"org-{number}") for number in range(count)
+    ]
+    with caplog.at_level("INFO", logger="tieout.ml.forecast"):
+        found = list(forecast_all(every))
+    assert [(rows, scores) for _, rows, scores in found] == [forecast_rows(cash)[:2] for cash in every]
+    assert [outcome.org_id for outcome, _, _ in found] == [cash.org_id for cash in every]
+    assert caplog.messages[-1].startswith(f"forecast {count} of {count}: org-{count - 1}/USD forecast in ")
 
 
 def test_an_unknown_currency_leaves_a_row_that_says_why():

@@ -5,8 +5,9 @@ import pytest
 from scipy.signal import lfilter
 
 from tieout.ml.autoregression import Autoregression
-from tieout.ml.combination import Median
+from tieout.ml.combination import BetterHalf, Median
 from tieout.ml.models import History, Naive, SeasonalMean, SeasonalNaive, expect
+from tieout.ml.regular import MONTHLY, WEEKLY
 from tieout.ml.seasonality import Deseasonalized, is_seasonal, seasonal_pattern
 from tieout.ml.smoothing import DampedTrend, Ses, Theta, _damped, _simple
 
@@ -18,6 +19,8 @@ MODELS = [
     Autoregression("changes", differenced=True),
     Deseasonalized(Ses(), "deseasonalized_ses"),
     Median((Ses(), Theta(), SeasonalNaive())),
+    WEEKLY,
+    MONTHLY,
 ]
 
 
@@ -140,3 +143,44 @@ def test_the_median_leaves_out_who_lacks_history():
     assert median.enough(history) == ""
     assert median.predict(history, 1).tolist() == [(9 + 4.5) / 2]
     assert "needs 12 steps" in Median((Ses(),)).enough(history)
+
+
+class Recorded:
+    """Forecasts a constant and keeps the lengths of the histories that it saw."""
+
+    def __init__(self, constant: float):
+        self.name, self.constant, self.seen = f"always {constant}", constant, []
+
+    def enough(self, history):
+        return ""
+
+    def predict(self, history, horizon):
+        self.seen.append(len(history))
+        return np.full(horizon, self.constant)
+
+
+def test_the_better_half_is_ranked_at_the_same_place_of_past_seasons():
+    members = tuple(Recorded(constant) for constant in (9.0, 4.0, 7.0, 5.5, 6.0))
+    history = History(np.full(26, 5.0), 4)
+    half = BetterHalf(members)
+    assert [member.constant for member in half.better(history, 3)] == [5.5, 4.0, 6.0]
+    assert members[0].seen == [6, 10, 14, 18, 22]
+    assert half.predict(history, 3) == pytest.approx(np.full(3, (5.5 + 4 + 6) / 3))
+
+
+def test_a_horizon_of_more_than_a_season_moves_the_origins_apart():
+    member = Recorded(1.0)
+    BetterHalf((member,)).better(History(np.full(26, 5.0), 4), 5)
+    assert member.seen == [10, 18]
+
+
+def test_the_better_half_of_a_short_history_is_the_median_of_all():
+    half = BetterHalf((Recorded(9.0), Recorded(4.0), Recorded(7.0)))
+    history = History(np.full(8, 5.0), 4)  # one season and a quarter are needed before an origin a season back
+    assert half.better(history, 3) == ()
+    assert half.predict(history, 3).tolist() == [7.0] * 3
+
+
+def test_the_better_half_drops_who_follows_no_season():
+    history = History(np.resize([10.0, 20.0, 30.0, 40.0], 26), 4)
+    assert BetterHalf((Naive(), SeasonalNaive())).better(history, 4) == (SeasonalNaive(),)
