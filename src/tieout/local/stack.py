@@ -22,6 +22,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from typing import TypeVar
 
 from tieout.connections import WAREHOUSE
 from tieout.errors import StackError, TieoutError
@@ -41,6 +42,8 @@ from tieout.local import (
 from tieout.local.progress import Board, Cancelled, Step
 from tieout.orchestration.manifest import build_manifest
 from tieout.settings import get_settings
+
+T = TypeVar("T")
 
 POLL_SECONDS = 0.3
 MAX_CRASHES = 2
@@ -199,6 +202,7 @@ class _Start:
         version = self._start(step, trino.NAME, trino.probe)
         self._after(step, self.lake, "the lake's schemas")
         bootstrap.ensure_ops(step)
+        self._until(step, (trino.NAME,), trino.probe_workers)
         step.finish(f"Trino {version} on port {get_settings().trino_port}")
 
     def _airflow(self, step: Step) -> None:
@@ -215,7 +219,7 @@ class _Start:
         supervise.start_program(name)
         return self._until(step, (name,), probe)
 
-    def _until(self, step: Step, names: tuple[str, ...], probe: Callable[[], str]) -> str:
+    def _until(self, step: Step, names: tuple[str, ...], probe: Callable[[], T]) -> T:
         """Wait until ``probe`` answers, and return its answer."""
         step.update("starting")
         deadline = time.monotonic() + START_SECONDS

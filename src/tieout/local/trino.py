@@ -3,6 +3,7 @@ Trino fills in the ``${ENV:…}`` marks, so no rendered copy, and no secret, is 
 
 from __future__ import annotations
 
+from tieout.connections import query
 from tieout.local import downloads, layout
 from tieout.local.supervise import Program
 from tieout.settings import get_settings
@@ -45,3 +46,9 @@ def probe() -> str:
     if info["starting"]:
         raise ConnectionError("Trino is still starting")
     return str(info["nodeVersion"]["version"])
+
+
+def probe_workers() -> None:
+    """Raises while no node takes work. Trino says that it is ready, and runs what needs no node, before one does."""
+    # Read from the lake and exchanged between tasks: neither the catalog nor the nodes may be missing.
+    query("select distinct batch from lake.ops.publications limit 1")
