@@ -4,12 +4,14 @@
    result is what a full refresh would give, whatever was there before, in one atomic commit; where nothing changed,
    nothing is committed and the table keeps its snapshot.
 
+   meta.changed_keys narrows the comparison to keys that may have changed (macros/changed_keys.sql), all by key[0].
    meta.rewrites_day names a date column: then only the rows of as_of() are compared and the other days stay. It is a
    name and not a condition, because a manifest that was parsed for one day is used on others. #}
 {% macro get_incremental_difference_sql(arg_dict) %}
     {%- set key = arg_dict['unique_key'] -%}
     {%- set key = [key] if key is string else key -%}
     {%- set columns = arg_dict['dest_columns'] -%}
+    {%- set since = last_built() -%}
     {%- set day_column = config.get('meta', {}).get('rewrites_day') -%}
     merge into {{ arg_dict['target_relation'] }} as held
     using (
@@ -22,7 +24,11 @@
         from {{ arg_dict['temp_relation'] }} as made
         full join (
             select * from {{ arg_dict['target_relation'] }}
-            {%- if day_column %} where {{ day_column }} = date '{{ as_of() }}'{% endif %}
+            {%- if day_column %}
+            where {{ day_column }} = date '{{ as_of() }}'
+            {%- elif since %}
+            where {{ key[0] }} in ({{ changed_keys(since) }})
+            {%- endif %}
         ) as held
             on {{ same_key('made', 'held', key) }}
         where made.{{ key[0] }} is null or held.{{ key[0] }} is null

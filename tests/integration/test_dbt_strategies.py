@@ -7,6 +7,7 @@ lines of Python make of all that ever happened.
 from __future__ import annotations
 
 import random
+import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -49,7 +50,17 @@ MODELS = {
         {{ config(unique_key='id', incremental_strategy='difference', meta={'rewrites_day': 'day'}) }}
         select id, day, value from {{ source('scratch', 'dbt_test_truth') }} where day = date '{{ as_of() }}'
     """,
+    "dbt_test_changed": """
+        {{ config(unique_key='id', incremental_strategy='difference', meta={'changed_keys': 'changed_truth'}) }}
+        {%- set since = last_built() %}
+        select id, value from {{ source('scratch', 'dbt_test_truth') }} where value >= 0 {{ and_changed('id', since) }}
+    """,
 }
+MACROS = """
+    {% macro changed_truth(since) %}
+    select id from {{ source('scratch', 'dbt_test_truth') }} as truth where {{ is_changed('truth', since) }}
+    {% endmacro %}
+"""
 DESCRIPTION = "Somebody's table; it says 'so'."
 
 
@@ -58,10 +69,13 @@ def project(stack, tmp_path_factory):
     """A dbt project of the models above on empty tables in lake.scratch."""
     folder = tmp_path_factory.mktemp("strategies")
     (folder / "models").mkdir()
+    (folder / "macros").mkdir()
+    (folder / "macros" / "changed_truth.sql").write_text(MACROS)
     settings = {
         "name": "strategies",
         "profile": "tieout",
-        "macro-paths": [str(PROJECT_ROOT / "dbt" / "macros")],
+        "macro-paths": [str(PROJECT_ROOT / "dbt" / "macros"), "macros"],
+        "vars": {"clock_difference_seconds": 2},
         "models": {"strategies": {"materialized": "incremental", "schema": "scratch"}},
     }
     (folder / "dbt_project.yml").write_text(yaml.safe_dump(settings))
@@ -224,6 +238,30 @@ def test_a_day_is_rewritten_and_the_others_stay(project):
     connections.execute("update lake.scratch.dbt_test_truth set value = 2")
     build(project, str(FIRST_DAY), "--select", "dbt_test_one_day")
     assert rows_of("dbt_test_one_day", "day, id, value") == [(FIRST_DAY, "a", 2), (other, "c", 1)]
+
+
+def test_only_keys_that_changed_are_looked_at(project):
+    def values(*options: str) -> dict[str, int]:
+        build(project, str(FIRST_DAY), "--select", "dbt_test_changed", *options)
+        return dict(rows_of("dbt_test_changed", "id, value"))
+
+    connections.execute("delete from lake.scratch.dbt_test_truth")
+    insert("dbt_test_truth", [(key, FIRST_DAY, 1) for key in "abc"])
+    time.sleep(3)
+    assert values("--full-refresh") == {"a": 1, "b": 1, "c": 1}
+    # What is written behind the model's back shows which keys it looks at.
+    connections.execute("update lake.scratch.dbt_test_changed set value = 7")
+    insert("dbt_test_truth", [("d", FIRST_DAY, 1)])
+    connections.execute("update lake.scratch.dbt_test_truth set value = 2 where id = 'a'")
+    connections.execute("update lake.scratch.dbt_test_truth set value = -1 where id = 'b'")
+    assert values() == {"a": 2, "c": 7, "d": 1}
+
+    connections.execute("update lake.scratch.dbt_test_changed set value = 7")
+    time.sleep(3)
+    connections.execute("alter table lake.scratch.dbt_test_truth execute optimize")
+    assert values() == {"a": 2, "c": 1, "d": 1}, "what upkeep has rewritten counts as changed"
+    connections.execute("delete from lake.scratch.dbt_test_changed")
+    assert values() == {"a": 2, "c": 1, "d": 1}, "an empty table is built whole"
 
 
 def test_descriptions_become_comments_and_described_columns_are_added(project):

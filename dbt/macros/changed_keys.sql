@@ -1,0 +1,44 @@
+{# Building only what changed: facts that grow with history look again at the keys that a day touched, and at no other.
+
+   Such a model names, in meta.changed_keys, a macro that takes `since` and gives a query of one column of keys: all that
+   may differ from what the table holds. The model filters its rows by and_changed(), and the strategy `difference`
+   compares with the same keys of the table. A key too many costs a little time; a key too few would leave a row wrong,
+   so the macro must name each input.
+
+   A row of Silver may have changed when its file was written after the table's newest commit. Merges write changed rows
+   into new files, and Silver deletes none. Files that the weekly upkeep has rewritten count as changed too: the first
+   build after it looks at everything, as a build with --full-refresh does. #}
+
+
+{# When the table was last built, as text; none where it must be built whole. An empty table may be one whose first rows
+   failed to come, and what upkeep wrote (`replace`) was no build. #}
+{% macro last_built() -%}
+    {%- if not execute or not is_incremental() or 'changed_keys' not in config.get('meta', {}) -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set snapshots = this.include(identifier=false) ~ '."' ~ this.identifier ~ '$snapshots"' -%}
+    {%- set built = run_query(
+        "select cast(max_by(if(element_at(summary, 'total-records') <> '0', committed_at), committed_at) as varchar) from "
+        ~ snapshots ~ " where operation <> 'replace'"
+    ) -%}
+    {{ return(built[0][0]) }}
+{%- endmacro %}
+
+
+{# since: what last_built() gave. #}
+{% macro and_changed(column, since) -%}
+    {%- if since %}and {{ column }} in ({{ changed_keys(since) }}){% endif -%}
+{%- endmacro %}
+
+
+{% macro changed_keys(since) -%}
+    {{ context[config.get('meta', {})['changed_keys']](since) }}
+{%- endmacro %}
+
+
+{# A condition on the rows of a Silver table, of which `alias` is the name in the query. #}
+{% macro is_changed(alias, since) -%}
+    {# The store's clock and Trino's may differ, and the store counts in seconds. #}
+    {{ alias }}."$file_modified_time"
+    >= timestamp '{{ since }}' - interval '{{ var("clock_difference_seconds") }}' second
+{%- endmacro %}
