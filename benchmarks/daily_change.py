@@ -1,4 +1,4 @@
-"""What a day costs dbt when history grows: the build of one more day of the same company, after ten years and after one.
+"""What a day costs dbt when history grows: the build of one day more of the same company, after ten years and one.
 
 python -m benchmarks.daily_change [invoices in ten years]. Each company is generated, extracted and built whole; then it
 lives one day on, and the build of that day is timed, tests included. Both make the same number of documents a day, so
