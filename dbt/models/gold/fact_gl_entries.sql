@@ -1,7 +1,4 @@
-{{ config(
-    unique_key=['gl_entry_id'],
-    properties={'partitioning': "array['month(entry_date)']"},
-) }}
+{{ config(unique_key=['gl_entry_id']) }}
 
 with entries as (
 
