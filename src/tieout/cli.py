@@ -119,6 +119,18 @@ def run(
         raise typer.Exit(run_date(date))
 
 
+@app.command()
+def aging(
+    as_of: Annotated[str, typer.Option(help="The day, YYYY-MM-DD; the first of several with --to.")],
+    to: Annotated[str | None, typer.Option(help="The last day, YYYY-MM-DD.")] = None,
+) -> None:
+    """Write aging, trial balance, control account ties and KPIs of past days, and print the aging."""
+    with _clear_errors():
+        from tieout.aging import run as write_and_show
+
+        write_and_show(as_of, to)
+
+
 @app.command("tie-out")
 def tie_out(
     date: Annotated[str | None, typer.Option(help="The day, YYYY-MM-DD; the last run's if not given.")] = None,

@@ -66,6 +66,10 @@ class Settings(BaseSettings):
         description="Hours between billing and ERP dates from which a match counts as a timing difference.",
     )
 
+    kpi_window_days: int = Field(
+        90, ge=1, description="Days of the trailing window that DSO, DPO and the other flow KPIs look back on."
+    )
+
     alert_notifier: str = Field(
         "",
         description="Class of the Airflow notifier that gets a run's message, such as "

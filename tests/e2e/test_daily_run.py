@@ -16,7 +16,7 @@ from rich.console import Console
 
 from tests.e2e.conftest import gold
 from tests.lake import empty_tables
-from tieout import summary
+from tieout import aging, summary
 from tieout.connections import LANDING_BUCKET, app_db, query, s3_client
 from tieout.generate import DELETES, FAULTS, advance, generate, read_truth
 from tieout.orchestration.client import AirflowClient
@@ -232,7 +232,7 @@ def test_a_backfill_gives_the_same_gold_as_the_days_one_by_one(second: RunResult
 
 # What the days left on record of the first day stands as the source was then; the backfill sees it as it is now.
 _OF_THE_SECOND_DAY = {
-    "fact_ar_aging": f"as_of_date = date '{SECOND}'",
+    **dict.fromkeys(aging.FACTS, f"as_of_date = date '{SECOND}'"),
     "fact_cashflow_forecast": f"run_date = date '{SECOND}'",
     "fact_forecast_accuracy": f"run_date = date '{SECOND}'",
     "ml_anomaly_alerts": f"run_date = date '{SECOND}'",

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from uuid import UUID, uuid5
 
 import pytest
 
-from tieout.connections import LANDING_BUCKET, app_db, query, s3_client
+from tests.real_data import DATA, load_invoices
+from tieout.connections import LANDING_BUCKET, query, s3_client
 from tieout.orchestration.run import RunResult
-from tieout.settings import PROJECT_ROOT
-
-DATA = PROJECT_ROOT.parent / "shared" / "data"
 
 pytestmark = [
     pytest.mark.e2e,
@@ -24,7 +21,6 @@ pytestmark = [
 ]
 
 FIRST, SECOND = date(2012, 12, 31), date(2013, 9, 30)
-_IDS = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 DELIVERIES = {
     "stripe": {
         "balance_transactions": "stripe_fivetran_seeds/balance_transaction_data.csv",
@@ -47,82 +43,9 @@ DELIVERIES = {
 
 @pytest.fixture(scope="module")
 def runs(clean_stack: None, run_day: Callable[..., RunResult]) -> list[RunResult]:
-    load_invoices(DATA / "ibm_ar" / "WA_Fn-UseC_-Accounts-Receivable.csv")
+    load_invoices()
     deliver()
     return [run_day(FIRST), run_day(SECOND)]
-
-
-def load_invoices(file: Path) -> None:
-    """One organization; its customers, invoices, and a payment with its allocation on each settled date."""
-    with file.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    org = uuid5(_IDS, "ibm")
-    customers = {row["customerID"]: uuid5(_IDS, row["customerID"]) for row in rows}
-    with app_db() as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "insert into organizations (id, name, country, base_currency) values (%s, 'IBM', 'US', 'USD')", [org]
-        )
-        cursor.executemany(
-            "insert into customers (id, org_id, customer_number, name, country, currency, payment_terms_days) "
-            "values (%s, %s, %s, %s, %s, 'USD', 30)",
-            [
-                (customers[row["customerID"]], org, row["customerID"], row["customerID"], row["countryCode"])
-                for row in {row["customerID"]: row for row in rows}.values()
-            ],
-        )
-        cursor.executemany(
-            "insert into ar_invoices (id, org_id, customer_id, invoice_number, status, is_disputed, currency, "
-            "subtotal_amount, tax_amount, total_amount, invoice_date, due_date) "
-            "values (%s, %s, %s, %s, 'issued', %s, 'USD', %s, 0, %s, %s, %s)",
-            [
-                (
-                    invoice_id(row),
-                    org,
-                    customers[row["customerID"]],
-                    row["invoiceNumber"],
-                    row["Disputed"] == "Yes",
-                    Decimal(row["InvoiceAmount"]),
-                    Decimal(row["InvoiceAmount"]),
-                    day(row["InvoiceDate"]),
-                    day(row["DueDate"]),
-                )
-                for row in rows
-            ],
-        )
-        cursor.executemany(
-            "insert into payments (id, org_id, direction, status, customer_id, currency, amount, payment_date) "
-            "values (%s, %s, 'in', 'succeeded', %s, 'USD', %s, %s)",
-            [
-                (
-                    payment_id(row),
-                    org,
-                    customers[row["customerID"]],
-                    Decimal(row["InvoiceAmount"]),
-                    day(row["SettledDate"]),
-                )
-                for row in rows
-            ],
-        )
-        cursor.executemany(
-            "insert into payment_allocations (org_id, payment_id, ar_invoice_id, currency, amount, allocated_on) "
-            "values (%s, %s, %s, 'USD', %s, %s)",
-            [
-                (org, payment_id(row), invoice_id(row), Decimal(row["InvoiceAmount"]), day(row["SettledDate"]))
-                for row in rows
-            ],
-        )
-
-
-def invoice_id(row: dict[str, str]) -> UUID:
-    return uuid5(_IDS, f"invoice {row['invoiceNumber']}")
-
-
-def payment_id(row: dict[str, str]) -> UUID:
-    return uuid5(_IDS, f"payment {row['invoiceNumber']}")
-
-
-def day(text: str) -> date:
-    return datetime.strptime(text, "%m/%d/%Y").date()  # noqa: DTZ007
 
 
 def deliver() -> None:

@@ -101,10 +101,12 @@ def dbt_build(
     batch: Batch,
     select: Sequence[str] = (),
     changed: Callable[[dict[str, dict[str, Any]]], None] = lambda records: None,
+    quiet: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Build and test every model (or those that `select` names) as of the batch's day; returns the models' records.
 
     changed: called from dbt's threads with all records whenever the state of one changed; it must be quick.
+    quiet: dbt prints errors only.
     Raises TransformationError when a model or a test failed; its `passing` says whether a retry may help.
     """
     from dbt.cli.main import dbtRunner
@@ -129,6 +131,8 @@ def dbt_build(
     arguments += ["--exclude-resource-type", "unit_test"]
     if select:
         arguments += ["--select", *select]
+    if quiet:
+        arguments.append("--quiet")
     result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(arguments)
     failures = [r for r in getattr(result.result, "results", []) if _word(r.status) not in {*_BUILT, "skipped"}]
     if not result.success:

@@ -70,6 +70,7 @@ def set_dbt_environment() -> None:
         TIEOUT_TRINO_PORT=str(settings.trino_port),
         TIEOUT_TRINO_USER=settings.trino_user,
         TIEOUT_TIMING_DIFFERENCE_HOURS=str(settings.timing_difference_hours),
+        TIEOUT_KPI_WINDOW_DAYS=str(settings.kpi_window_days),
     )
 
 

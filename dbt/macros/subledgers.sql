@@ -1,0 +1,117 @@
+{# Receivables (ar) and payables (ap) are one set of rules under two sets of names. #}
+{% macro subledger(side) %}
+    {{ return({
+        'ar': {
+            'documents': 'stg_app_db__ar_invoices', 'id': 'invoice_id', 'number': 'invoice_number',
+            'party': 'customer_id', 'dated': 'invoice_date', 'type': 'ar_invoice',
+            'settled_rate': 'collection_rate', 'settled_days': 'days_to_collect',
+        },
+        'ap': {
+            'documents': 'stg_app_db__ap_bills', 'id': 'bill_id', 'number': 'bill_number',
+            'party': 'supplier_id', 'dated': 'bill_date', 'type': 'ap_bill',
+            'settled_rate': 'payment_rate', 'settled_days': 'days_to_pay',
+        },
+    }[side]) }}
+{% endmacro %}
+
+
+{# What settles a side's documents, one row an event: allocations of payments that succeeded or were reversed, and
+   issued credit notes.
+     settlement_id, document_id, org_id, currency, settled_on
+     settled_by, settled_by_id             payment or credit_note, and which
+     allocated_amount, credited_amount     what counts; reversed_amount: what an allocation no longer does
+     reversed_on                           day of the payment's reversal
+
+   as_of: a day (SQL); then only what had happened by it is there, and a payment reversed later still counts. #}
+{% macro settlements(side, as_of=none) %}
+    {%- set names = subledger(side) -%}
+    {%- set is_reversed = "payments.status = 'reversed'" -%}
+    {%- if as_of -%}
+        {%- set is_reversed = is_reversed ~ ' and not coalesce(payments.reversed_on > ' ~ as_of ~ ', false)' -%}
+    {%- endif %}
+    select
+        allocations.allocation_id as settlement_id,
+        allocations.{{ names.id }} as document_id,
+        allocations.org_id,
+        allocations.currency,
+        allocations.allocated_on as settled_on,
+        'payment' as settled_by,
+        allocations.payment_id as settled_by_id,
+        cast(if({{ is_reversed }}, 0, allocations.amount) as decimal(38, 4)) as allocated_amount,
+        cast(0 as decimal(38, 4)) as credited_amount,
+        cast(if({{ is_reversed }}, allocations.amount, 0) as decimal(38, 4)) as reversed_amount,
+        payments.reversed_on
+    from {{ ref('stg_app_db__payment_allocations') }} as allocations
+    inner join {{ ref('stg_app_db__payments') }} as payments
+        on payments.payment_id = allocations.payment_id
+    where allocations.{{ names.id }} is not null
+        and not allocations.is_deleted
+        and not payments.is_deleted
+        and payments.status in ('succeeded', 'reversed')
+        {%- if as_of %}
+        and allocations.allocated_on <= {{ as_of }}
+        {%- endif %}
+
+    union all
+
+    select
+        credit_note_id,
+        {{ names.id }},
+        org_id,
+        currency,
+        issued_on,
+        'credit_note',
+        credit_note_id,
+        cast(0 as decimal(38, 4)),
+        cast(amount as decimal(38, 4)),
+        cast(0 as decimal(38, 4)),
+        cast(null as date)
+    from {{ ref('stg_app_db__credit_notes') }}
+    where {{ names.id }} is not null
+        and not is_deleted
+        and status = 'issued'
+        {%- if as_of %}
+        and issued_on <= {{ as_of }}
+        {%- endif %}
+{% endmacro %}
+
+
+{# Everything that had moved a side's debts by a day, one row an event: documents and their settlements.
+     document_id, org_id, currency         the invoice or bill that is moved
+     posted_type, posted_id                what the ledger posts it for: the document, a payment or a credit note
+     total_amount, allocated_amount, credited_amount; debt_amount = total - allocated - credited
+
+   A settlement is here whatever became of its document: what settles a void, or a document not yet due to count,
+   stands to the party's credit. A void without its day is taken as never owed. #}
+{% macro subledger_movements(side, as_of) %}
+    {%- set names = subledger(side) -%}
+    select
+        {{ names.id }} as document_id,
+        org_id,
+        currency,
+        '{{ names.type }}' as posted_type,
+        {{ names.id }} as posted_id,
+        cast(total_amount as decimal(38, 4)) as total_amount,
+        cast(0 as decimal(38, 4)) as allocated_amount,
+        cast(0 as decimal(38, 4)) as credited_amount,
+        cast(total_amount as decimal(38, 4)) as debt_amount
+    from {{ ref(names.documents) }}
+    where not is_deleted
+        and status <> 'draft'
+        and {{ names.dated }} <= {{ as_of }}
+        and (status <> 'void' or voided_on > {{ as_of }})
+
+    union all
+
+    select
+        document_id,
+        org_id,
+        currency,
+        settled_by,
+        settled_by_id,
+        cast(0 as decimal(38, 4)),
+        allocated_amount,
+        credited_amount,
+        -allocated_amount - credited_amount
+    from ({{ settlements(side, as_of) }})
+{% endmacro %}

@@ -1,0 +1,9 @@
+{{ config(
+    unique_key=['as_of_date', 'bill_id'],
+    meta={'rewrites_day': 'as_of_date'},
+    full_refresh=false,
+    properties={'partitioning': "array['month(as_of_date)']"},
+) }}
+{# full_refresh=false: a rebuild knows its own day only and would lose the others; it rewrites its day instead #}
+
+{{ aging('ap', "date '" ~ as_of() ~ "'") }}

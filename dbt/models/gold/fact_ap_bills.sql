@@ -1,0 +1,3 @@
+{{ config(unique_key=['bill_id']) }}
+
+{{ settled_documents('ap') }}
