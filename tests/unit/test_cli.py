@@ -12,7 +12,7 @@ from tieout.errors import StackError
 
 def test_help_names_every_verb() -> None:
     out = CliRunner().invoke(app, ["--help"]).output
-    for verb in ("up", "down", "status", "logs", "sql", "generate", "run", "tie-out", "alerts", "demo"):
+    for verb in ("up", "down", "status", "logs", "sql", "generate", "run", "tie-out", "alerts", "budget", "demo"):
         assert f" {verb} " in out
 
 
