@@ -16,7 +16,7 @@ from tieout.sources import load_sources
 DOC = """
 ### tieout_daily
 
-Takes one day (a *batch*) from Postgres, Stripe, NetSuite and the planning files through Bronze and Silver to published Gold.
+Takes one day (a *batch*) from Postgres and delivered files through Bronze and Silver to published Gold.
 
 `verify_infrastructure → extract_* → validate_bronze → dbt_build (silver.*, gold.*) → forecast → anomalies → tie_out →
 publish → alerts`

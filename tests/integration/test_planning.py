@@ -35,6 +35,7 @@ DATA = PROJECT_ROOT.parent / "shared" / "data" / "philadelphia_budget" / "spendi
 YEAR = 2019
 FIRST, SECOND = "2019-07-01", "2019-07-02"
 STRANGER = "00000000-0000-7000-8000-000000000000"
+MODELS = ("+fact_variance", "+dim_organization")
 PLANNING = {"budget_entries", "budget_lines", "financials_plan", "financials_actual"}
 
 Amounts = dict[tuple[str, int], Decimal]
@@ -74,7 +75,7 @@ def accounts(stack: None, adopted: Amounts, spent: Amounts) -> dict[str, str]:
     for year, lines in by_year.items():
         deliver(f"{FIRST}/budget_{year}.csv", [(*line, "Budget") for line in lines])
     load(FIRST)
-    build(PROJECT, FIRST, "--select", "+fact_variance")
+    build(PROJECT, FIRST, "--select", *MODELS)
     return ids
 
 
@@ -209,7 +210,7 @@ def test_the_newest_entry_counts_before_a_newer_file_and_the_history_stays(accou
     forecast = enter(account, month, Decimal("260000000"), "Forecast", "ann")
     deliver(f"{SECOND}/budget_{YEAR}_again.csv", [(account, month, Decimal("7"), "Budget")])
     load(SECOND)
-    build(PROJECT, SECOND, "--select", "+fact_variance", "--exclude-resource-type", "unit_test")
+    build(PROJECT, SECOND, "--select", *MODELS, "--exclude-resource-type", "unit_test")
 
     assert variances("budget_amount, forecast_amount", "account_name = 'Fire Department'") == [
         (Decimal("250000000.99"), Decimal("260000000"))
@@ -238,7 +239,7 @@ def test_a_line_that_cannot_be_placed_is_quarantined_or_listed(accounts: dict[st
     deliver(f"{SECOND}/odd.csv", [*lines, ("5000", date(2030, 1, 1), Decimal(1), "Budget")])
     deliver(f"{SECOND}/stranger.csv", [(STRANGER, date(2030, 1, 1), Decimal("12.5"), "Budget")])
     load(SECOND)
-    build(PROJECT, SECOND, "--select", "+fact_variance", "--exclude-resource-type", "unit_test")
+    build(PROJECT, SECOND, "--select", *MODELS, "--exclude-resource-type", "unit_test")
 
     reasons = connections.query(
         "select reason from lake.bronze.quarantine where source = 'planning' and reason_code = 'bad_value'"

@@ -2,14 +2,17 @@
 with rows_apart as (
 
     select
-        org_id,
-        month,
-        sum(if(scenario = 'Budget', base_amount, 0)) as budget,
-        sum(if(scenario = 'Actual', base_amount, 0)) as actual,
-        sum(if(scenario = 'Forecast', base_amount, 0)) as forecast
-    from {{ ref('fact_financials') }}
-    where (account_id, month) not in (select (account_id, month) from {{ ref('fact_variance') }} where is_rate_missing)
-    group by org_id, month
+        financials.org_id,
+        financials.month,
+        sum(if(financials.scenario = 'Budget', financials.base_amount, 0)) as budget,
+        sum(if(financials.scenario = 'Actual', financials.base_amount, 0)) as actual,
+        sum(if(financials.scenario = 'Forecast', financials.base_amount, 0)) as forecast
+    from {{ ref('fact_financials') }} as financials
+    left join {{ ref('fact_variance') }} as variances
+        on variances.account_id = financials.account_id and variances.month = financials.month
+    -- a sum with a part that has no rate is NULL on purpose; a row that has no variance at all is lost
+    where not coalesce(variances.is_rate_missing, false)
+    group by financials.org_id, financials.month
 
 ),
 
