@@ -191,84 +191,87 @@ def test_a_department_without_a_budget_is_unfavourable_and_has_no_share(accounts
     assert share == (variance / budget).quantize(Decimal("1e-10"))
 
 
-def test_identities_hold(accounts: dict[str, str]) -> None:
-    identities = [identity for identity in load_identities() if identity.name in PLANNING]
-    assert {identity.name for identity in identities} == PLANNING
-    for identity, (silver, gold) in identity_totals(identities).items():
+def assert_identities_hold() -> None:
+    totals = identity_totals([identity for identity in load_identities() if identity.name in PLANNING])
+    assert {identity.name for identity in totals} == PLANNING
+    for identity, (silver, gold) in totals.items():
         assert silver == gold, identity.name
-    plan, actual = (
-        identity_totals(identities)[identity][1] for identity in identities if identity.name.startswith("financials_")
-    )
-    assert plan["budget:USD"] > 10**10 and actual["expense:USD"] > 10**10
+    measured = {name: value for _, gold in totals.values() for name, value in gold.items()}
+    assert measured["budget:USD"] > 10**10 and measured["expense:USD"] > 10**10
 
 
-def test_the_newest_entry_counts_before_a_newer_file_and_the_history_stays(accounts: dict[str, str]) -> None:
+def test_identities_hold(accounts: dict[str, str]) -> None:
+    assert_identities_hold()
+
+
+@pytest.fixture(scope="module")
+def entries(accounts: dict[str, str]) -> dict[str, str]:
+    """A second day, of which the tests below are: ids of what was entered for the Fire Department, by what it is."""
     account, month = accounts["Fire Department"], date(YEAR, 6, 1)
-    ((before,),) = variances("budget_amount", "account_name = 'Fire Department'")
-    first = enter(account, month, Decimal("1000000.01"), "Budget", "ann")
-    second = enter(account, date(YEAR, 6, 17), Decimal("250000000.99"), "budget", "bob")
-    forecast = enter(account, month, Decimal("260000000"), "Forecast", "ann")
+    ids = {
+        "first": enter(account, month, Decimal("1000000.01"), "Budget", "ann"),
+        "second": enter(account, date(YEAR, 6, 17), Decimal("250000000.99"), "budget", "bob"),
+        "forecast": enter(account, month, Decimal("260000000"), "Forecast", "ann"),
+    }
+    odd = [(account, date(2030, number % 12 + 1, 1), Decimal(1), f"Forecast {number}") for number in range(48)]
     deliver(f"{SECOND}/budget_{YEAR}_again.csv", [(account, month, Decimal("7"), "Budget")])
+    deliver(f"{SECOND}/odd.csv", [*odd, ("5000", date(2030, 1, 1), Decimal(1), "Budget")])
+    deliver(f"{SECOND}/stranger.csv", [(STRANGER, date(2030, 1, 1), Decimal("12.5"), "Budget")])
     load(SECOND)
     build(PROJECT, SECOND, "--select", *MODELS, "--exclude-resource-type", "unit_test")
+    return ids
 
+
+def test_the_newest_entry_counts_before_a_newer_file(entries: dict[str, str], adopted: Amounts) -> None:
     assert variances("budget_amount, forecast_amount", "account_name = 'Fire Department'") == [
         (Decimal("250000000.99"), Decimal("260000000"))
     ]
+    ((total,),) = variances("sum(budget_amount)")
+    assert total == Decimal("4725497339") - adopted["Fire Department", YEAR] + Decimal("250000000.99")
+    assert_identities_hold()
+
+
+def test_the_history_of_a_budget_stays(accounts: dict[str, str], entries: dict[str, str]) -> None:
+    account = accounts["Fire Department"]
     history = connections.query(
         "select budget_entry_id, source, who, amount, replaced_by_id, is_effective "
         f"from lake.gold_candidate.fact_budget_entries where account_id = '{account}' and month = date '{YEAR}-06-01' "
         "order by scenario, if(source = 'file', 0, 1), entered_at"
     )
-    line = f"{account}/{YEAR}-06-01/Budget"
     assert history == [
-        (line, "file", None, Decimal("7"), first, False),
-        (first, "entry", "ann", Decimal("1000000.01"), second, False),
-        (second, "entry", "bob", Decimal("250000000.99"), None, True),
-        (forecast, "entry", "ann", Decimal("260000000"), None, True),
+        (f"{account}/{YEAR}-06-01/Budget", "file", None, Decimal("7"), entries["first"], False),
+        (entries["first"], "entry", "ann", Decimal("1000000.01"), entries["second"], False),
+        (entries["second"], "entry", "bob", Decimal("250000000.99"), None, True),
+        (entries["forecast"], "entry", "ann", Decimal("260000000"), None, True),
     ]
-    ((total,),) = variances("sum(budget_amount)")
-    assert total == Decimal("4725497339") - before + Decimal("250000000.99")
-    test_identities_hold(accounts)
 
 
-def test_a_line_that_cannot_be_placed_is_quarantined_or_listed(accounts: dict[str, str]) -> None:
-    account = accounts["Fire Department"]
-    good = [(account, date(2030, month, 1), Decimal(month), "Forecast") for month in range(1, 13)] * 4
-    lines = [(*line[:3], f"Forecast {number}") for number, line in enumerate(good)]
-    deliver(f"{SECOND}/odd.csv", [*lines, ("5000", date(2030, 1, 1), Decimal(1), "Budget")])
-    deliver(f"{SECOND}/stranger.csv", [(STRANGER, date(2030, 1, 1), Decimal("12.5"), "Budget")])
-    load(SECOND)
-    build(PROJECT, SECOND, "--select", *MODELS, "--exclude-resource-type", "unit_test")
-
-    reasons = connections.query(
-        "select reason from lake.bronze.quarantine where source = 'planning' and reason_code = 'bad_value'"
-    )
-    assert [reason for (reason,) in reasons] == ["account_id: '5000' is no UUID"]
+def test_a_line_that_cannot_be_placed_is_quarantined_or_listed(entries: dict[str, str]) -> None:
+    reasons = connections.query("select file, reason from lake.bronze.quarantine where source = 'planning'")
+    assert reasons == [(f"planning/budgets/{SECOND}/odd.csv", "account_id: '5000' is no UUID")]
     kept = connections.query(
         "select is_account_known, is_effective, count(*), sum(amount) from lake.gold_candidate.fact_budget_entries "
         "where month >= date '2030-01-01' group by 1, 2 order by 1, 2"
     )
-    assert kept == [(False, True, 1, Decimal("12.5")), (True, False, 48, Decimal(4 * 78))]
+    assert kept == [(False, True, 1, Decimal("12.5")), (True, False, 48, Decimal(48))]
     assert connections.query(
         "select budget_amount, is_rate_missing from lake.gold_candidate.fact_variance where org_id is null"
     ) == [(None, True)]
-    test_identities_hold(accounts)
+
+
+@pytest.fixture(scope="module")
+def books(stack: None) -> Iterator[Connect]:
+    """The app's table alone, with one account."""
+    with app_database("test_planning") as connect:
+        with connect() as conn:
+            _open_books(conn, ["Fire Department"])
+        yield connect
 
 
 class TestEntries:
-    """The app's table alone."""
-
-    @pytest.fixture(scope="class")
-    def connect(self, stack: None) -> Iterator[Connect]:
-        with app_database("test_planning") as connect:
-            with connect() as conn:
-                _open_books(conn, ["Fire Department"])
-            yield connect
-
     @pytest.fixture
-    def db(self, connect: Connect) -> Iterator[psycopg.Connection]:
-        with connect() as conn:
+    def db(self, books: Connect) -> Iterator[psycopg.Connection]:
+        with books() as conn:
             conn.execute(
                 "insert into input_budget (account_id, budget_month, amount, scenario) "
                 "select id, '2026-01-01', 12.34, 'Budget' from gl_accounts where account_code = '5000'"
