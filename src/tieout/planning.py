@@ -29,7 +29,7 @@ def enter(account_id: str, month: date, amount: Decimal, scenario: str, who: str
     amount: signed as in the ledger, debit positive, in the organization's base currency, of at most two decimals.
     Raises BudgetError for an account, amount or scenario that the app database refuses.
     """
-    if not amount.is_finite() or amount != round(amount, _DIGITS):
+    if not amount.is_finite() or amount.as_tuple().exponent < -_DIGITS:
         raise BudgetError(f"the amount {amount} is no number of at most {_DIGITS} decimals: nothing is rounded")
     statement = (
         "insert into input_budget (account_id, budget_month, amount, scenario, who) values (%s, %s, %s, %s, %s) "

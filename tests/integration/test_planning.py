@@ -324,6 +324,7 @@ class TestEntries:
     [
         pytest.param({"amount": Decimal("1.005")}, "nothing is rounded", id="third decimal"),
         pytest.param({"amount": Decimal("NaN")}, "no number", id="no number"),
+        pytest.param({"amount": Decimal("1e30")}, "numeric field overflow", id="too large"),
         pytest.param(
             {"account_id": "00000000-0000-7000-8000-000000000000"}, "there is no ledger account", id="account"
         ),
