@@ -11,11 +11,12 @@ from tieout.orchestration.manifest import load_models
 from tieout.orchestration.operators import DbtBuildOperator, DbtModelOperator, StepOperator
 from tieout.orchestration.runs import record_failure
 from tieout.orchestration.timetable import schedule
+from tieout.sources import load_sources
 
 DOC = """
 ### tieout_daily
 
-Takes one day (a *batch*) from Postgres, Stripe and NetSuite through Bronze and Silver to published Gold.
+Takes one day (a *batch*) from Postgres and delivered files through Bronze and Silver to published Gold.
 
 `verify_infrastructure → extract_* → validate_bronze → dbt_build (silver.*, gold.*) → forecast → anomalies → tie_out →
 publish → alerts`
@@ -75,12 +76,13 @@ with DAG(
         ),
         *(
             StepOperator(
-                task_id=f"extract_{source}",
+                task_id=f"extract_{source.name}",
                 call="tieout.extract.landing:extract_landing",
-                before=(source,),
-                outlets=bronze_assets(source),
+                before=(source.name,),
+                outlets=bronze_assets(source.name),
             )
-            for source in ("stripe", "netsuite")
+            for source in load_sources().values()
+            if source.kind == "landing"
         ),
     ]
     validate = StepOperator(task_id="validate_bronze", call="tieout.bronze.validation:validate_bronze")

@@ -156,6 +156,20 @@ def alerts(
 
 
 @app.command()
+def budget(
+    account: Annotated[str, typer.Option(help="Id of the ledger account: account_id of lake.gold.dim_account.")],
+    month: Annotated[str, typer.Option(help="The month that is planned, YYYY-MM.")],
+    amount: Annotated[str, typer.Option(help="In base currency, debit positive, credit (as revenue) negative.")],
+    scenario: Annotated[str, typer.Option(help="Budget or Forecast.")] = "Budget",
+) -> None:
+    """Enter what is planned on an account in a month. The newest entry counts, before every file; all are kept."""
+    with _clear_errors():
+        from tieout.planning import run as enter
+
+        enter(account, month, amount, scenario)
+
+
+@app.command()
 def demo() -> None:
     """Set everything up, live through three days of a company, and show what came out."""
     with _clear_errors():

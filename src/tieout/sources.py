@@ -22,6 +22,7 @@ SOURCES_FOLDER = PROJECT_ROOT / "config" / "sources"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 KINDS = ("postgres", "landing")
+DAILY, RARELY = "daily", "rarely"
 MODES = ("full", "incremental")
 SIMPLE_TYPES = frozenset(
     ("uuid", "text", "json", "boolean", "integer", "bigint", "date", "timestamptz", "timestamp", "unix_time")
@@ -94,11 +95,14 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class Source:
+    """A source and its tables. arrives: daily, or rarely where a day without a delivery is normal."""
+
     name: str
     kind: str
     schema: str
     description: str
     tables: tuple[TableSpec, ...]
+    arrives: str = DAILY
 
 
 @cache
@@ -134,12 +138,15 @@ def _read_source(file: Path) -> Source:
         raise ConfigError(f"{file.name}: source is {name!r}, expected {file.stem!r}: a file is named by its source")
     if kind not in KINDS:
         raise ConfigError(f"{file.name}: kind is {kind!r}, expected one of {', '.join(KINDS)}")
+    arrives = document.get("arrives", DAILY)
+    if arrives not in (DAILY, RARELY):
+        raise ConfigError(f"{file.name}: arrives is {arrives!r}, expected {DAILY} or {RARELY}")
     schema = document.get("schema", "")
     common = document.get("common_columns", {})
     tables = tuple(
         _read_table(file.name, name, kind, schema, table, body, common) for table, body in document["tables"].items()
     )
-    return Source(name, kind, schema, document["description"], tables)
+    return Source(name, kind, schema, document["description"], tables, arrives)
 
 
 def _read_table(file: str, source: str, kind: str, schema: str, name: str, body: dict, common: dict) -> TableSpec:

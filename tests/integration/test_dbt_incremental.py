@@ -53,8 +53,9 @@ def two_days(stack) -> None:
 def load(day: str) -> None:
     batch = Batch.of(day, "test")
     extract_app_db(batch)
-    for source in ("stripe", "netsuite"):
-        extract_landing(source, batch)
+    for source in load_sources().values():
+        if source.kind == "landing":
+            extract_landing(source.name, batch)
 
 
 def models() -> dict[str, dict]:

@@ -12,7 +12,8 @@ from tieout.errors import StackError
 
 def test_help_names_every_verb() -> None:
     out = CliRunner().invoke(app, ["--help"]).output
-    for verb in ("up", "down", "status", "logs", "sql", "generate", "run", "aging", "tie-out", "alerts", "demo"):
+    verbs = ("up", "down", "status", "logs", "sql", "generate", "run", "aging", "tie-out", "alerts", "budget", "demo")
+    for verb in verbs:
         assert f" {verb} " in out
 
 

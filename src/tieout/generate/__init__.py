@@ -1,4 +1,4 @@
-"""A company's life at any scale from one seed: the app database, Stripe's and NetSuite's extracts, and the truth.
+"""A company's life at any scale from one seed: the app database, what lands in files, and the truth.
 
 How it goes: a plan (plan.py) fixes seed, start and volumes. Every document has a serial number, and its whole life,
 past and to come, is drawn from the seed and that number alone (draws.py, documents.py, settlements.py). What the

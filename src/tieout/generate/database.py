@@ -121,7 +121,7 @@ def _foreign_keys(conn: psycopg.Connection, tables: Sequence[str]) -> list[tuple
         ]
         known = [sql.SQL("c.{} is not null").format(sql.Identifier(our)) for our in own]
         query = sql.SQL(
-            "select c.id from {} as c where {} and not exists (select from {} as p where {}) limit 1"
+            "select c::text from {} as c where {} and not exists (select from {} as p where {}) limit 1"
         ).format(
             sql.Identifier("public", child),
             sql.SQL(" and ").join(known),

@@ -13,6 +13,7 @@ from tieout.generate.moments import DAY, month_of
 from tieout.generate.organizations import Organizations, organizations
 from tieout.generate.parties import Parties, parties
 from tieout.generate.plan import LIFE_MONTHS, Block, Plan
+from tieout.generate.planning import planning
 from tieout.generate.rows import Rows
 from tieout.generate.settlements import credit_notes, settle
 from tieout.generate.truth import Labelled
@@ -32,6 +33,7 @@ TABLES = (
     "credit_notes",
     "bank_transactions",
     "gl_entries",
+    "input_budget",
 )
 
 
@@ -83,6 +85,7 @@ class Life:
                 self.customers.rows(own),
                 self.suppliers.rows(own),
                 *netsuite.lists(plan, self.customers, self.until),
+                *planning(plan, own, self.until),
             ]
         )
         balance = payouts.Balance(plan, self._first_month, (self.until - 1) // DAY)
