@@ -159,6 +159,7 @@ class Books:
                 "amount": Decimal("-5"),
                 "booked_on": "2026-01-10",
             },
+            "bank_category_rules": {"name": "Rent", "priority": 1, "section": "operating", "category": "rent"},
             "gl_entries": {
                 "org_id": self.org,
                 "journal_id": self.org,
