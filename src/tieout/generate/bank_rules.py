@@ -128,5 +128,7 @@ def _known(plan: Plan, suppliers: Parties) -> list[Rule]:
         first = np.flatnonzero(suppliers.org[:from_the_start] == org)
         known = dict.fromkeys(names[position] for position in first.tolist())
         for name, (section, category) in zip(known, _KNOWN_SUPPLIERS, strict=False):
-            rules.append(Rule(400, f"Supplier {name}", section, category, counterparty=name, org=org))
+            rules.append(
+                Rule(400, f"Supplier {name}", section, category, None, "supplier_payment", counterparty=name, org=org)
+            )
     return rules
