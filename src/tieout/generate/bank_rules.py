@@ -54,7 +54,6 @@ _COMMON = (
     Rule(800, "Customer receipts", "operating", "customer_receipts", "in", "customer_payment"),
     Rule(810, "Returned receipts", "operating", "returned_receipts", "out", "customer_payment"),
     Rule(900, "Supplier payments", "operating", "supplier_payments", "out", "supplier_payment"),
-    Rule(910, "Returned supplier payments", "operating", "returned_payments", "in", "supplier_payment"),
 )
 # What an organization's first suppliers are paid for, by section and category.
 _KNOWN_SUPPLIERS = (
