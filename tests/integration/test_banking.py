@@ -23,7 +23,7 @@ FIRST, SECOND = date(2026, 11, 1), date(2026, 11, 2)
 OPENED = date(1990, 1, 1)
 LATE = date(2026, 10, 20)
 TABLES = ("dim_bank_account", "fact_bank_transactions", "fact_cash_position")
-MODELS = ("--select", "dim_organization", "dim_bank_account", "+fact_bank_transactions", "+fact_cash_position")
+MODELS = ("--select", "+dim_organization", "dim_bank_account", "+fact_bank_transactions", "+fact_cash_position")
 
 BOOKS = """
 insert into organizations (name, country, base_currency) values ('One', 'US', 'USD');
