@@ -1,6 +1,8 @@
 -- Money is decimal everywhere: no column of Silver or Gold is a binary float, but for these scores of models.
 -- depends_on: {{ ref('fact_ar_invoices') }}
 -- depends_on: {{ ref('fact_ar_aging') }}
+-- depends_on: {{ ref('fact_bank_transactions') }}
+-- depends_on: {{ ref('fact_cash_position') }}
 -- depends_on: {{ ref('fact_payments') }}
 -- depends_on: {{ ref('fact_reconciliation') }}
 -- depends_on: {{ ref('fact_variance') }}

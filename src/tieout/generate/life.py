@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tieout.generate import bank, cards, ledger, netsuite, payouts, stripe
+from tieout.generate.bank_rules import bank_rule_rows
 from tieout.generate.documents import documents
 from tieout.generate.fx import fx_rows
 from tieout.generate.moments import DAY, month_of
@@ -32,6 +33,7 @@ TABLES = (
     "payment_allocations",
     "credit_notes",
     "bank_transactions",
+    "bank_category_rules",
     "gl_entries",
     "input_budget",
 )
@@ -84,6 +86,7 @@ class Life:
                 fx_rows(plan, own, now, self.until),
                 self.customers.rows(own),
                 self.suppliers.rows(own),
+                bank_rule_rows(plan, own, self.suppliers),
                 *netsuite.lists(plan, self.customers, self.until),
                 *planning(plan, own, self.until),
             ]
