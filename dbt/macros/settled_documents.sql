@@ -1,6 +1,6 @@
 {# The documents of a side as they stand now, drafts left out, as a whole query: fact_ar_invoices and fact_ap_bills. #}
 {% macro settled_documents(side) %}
-    {%- set names = subledger(side) -%}
+    {%- set names, since = subledger(side), last_built() -%}
 with documents as (
 
     select
@@ -8,7 +8,7 @@ with documents as (
         status = 'void' as is_void,
         if(status = 'void', cast(0 as decimal(19, 4)), total_amount) as owed_amount
     from {{ ref(names.documents) }}
-    where not is_deleted and status <> 'draft'
+    where not is_deleted and status <> 'draft' {{ and_changed(names.id, since) }}
 
 ),
 
@@ -33,7 +33,7 @@ newest_day as (
 
 settlements as (
 
-    {{ settlements(side) }}
+    {{ settlements(side, since=since) }}
 
 ),
 

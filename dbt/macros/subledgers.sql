@@ -22,8 +22,9 @@
      allocated_amount, credited_amount     what counts; reversed_amount: what an allocation no longer does
      reversed_on                           day of the payment's reversal
 
-   as_of: a day (SQL); then only what had happened by it is there, and a payment reversed later still counts. #}
-{% macro settlements(side, as_of=none) %}
+   as_of: a day (SQL); then only what had happened by it is there, and a payment reversed later still counts.
+   since: what last_built() gave; then only what settles documents of the model's changed keys is there. #}
+{% macro settlements(side, as_of=none, since=none) %}
     {%- set names = subledger(side) -%}
     {%- set is_reversed = "payments.status = 'reversed'" -%}
     {%- if as_of -%}
@@ -41,13 +42,14 @@
         cast(0 as decimal(38, 4)) as credited_amount,
         cast(if({{ is_reversed }}, allocations.amount, 0) as decimal(38, 4)) as reversed_amount,
         payments.reversed_on
-    from {{ ref('stg_app_db__payment_allocations') }} as allocations
-    inner join {{ ref('stg_app_db__payments') }} as payments
-        on payments.payment_id = allocations.payment_id
+    from {{ ref('stg_app_db__payments') }} as payments
+    inner join {{ ref('stg_app_db__payment_allocations') }} as allocations
+        on allocations.payment_id = payments.payment_id
     where allocations.{{ names.id }} is not null
         and not allocations.is_deleted
         and not payments.is_deleted
         and payments.status in ('succeeded', 'reversed')
+        {{ and_changed('allocations.' ~ names.id, since) }}
         {%- if as_of %}
         and allocations.allocated_on <= {{ as_of }}
         {%- endif %}
@@ -70,6 +72,7 @@
     where {{ names.id }} is not null
         and not is_deleted
         and status = 'issued'
+        {{ and_changed(names.id, since) }}
         {%- if as_of %}
         and issued_on <= {{ as_of }}
         {%- endif %}

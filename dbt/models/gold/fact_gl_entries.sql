@@ -1,9 +1,10 @@
-{{ config(unique_key=['gl_entry_id']) }}
+{{ config(unique_key=['gl_entry_id'], meta={'changed_keys': 'changed_gl_entries'}) }}
+{% set since = last_built() %}
 
 with entries as (
 
     select * from {{ ref('stg_app_db__gl_entries') }}
-    where not is_deleted
+    where not is_deleted {{ and_changed('gl_entry_id', since) }}
 
 ),
 

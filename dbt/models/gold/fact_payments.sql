@@ -1,4 +1,5 @@
-{{ config(unique_key=['payment_id']) }}
+{{ config(unique_key=['payment_id'], meta={'changed_keys': 'changed_payments'}) }}
+{% set since = last_built() %}
 
 with payments as (
 
@@ -6,7 +7,7 @@ with payments as (
         *,
         cast(if(status = 'succeeded', amount, 0) as decimal(38, 4)) as effective_amount
     from {{ ref('stg_app_db__payments') }}
-    where not is_deleted
+    where not is_deleted {{ and_changed('payment_id', since) }}
 
 ),
 
@@ -18,7 +19,7 @@ allocated as (
         count(*) as allocation_count,
         min(allocated_on) as first_allocated_on
     from {{ ref('stg_app_db__payment_allocations') }}
-    where not is_deleted
+    where not is_deleted {{ and_changed('payment_id', since) }}
     group by payment_id
 
 ),

@@ -1,4 +1,5 @@
-{{ config(unique_key=['settlement_id']) }}
+{{ config(unique_key=['settlement_id'], meta={'changed_keys': 'changed_settlements'}) }}
+{% set since = last_built() %}
 
 with receivables as (
 
@@ -28,8 +29,10 @@ fx_rates as (
 both_sides as (
 
     select *, document_id as invoice_id, cast(null as varchar) as bill_id from receivables
+    where true {{ and_changed('settlement_id', since) }}
     union all
     select *, cast(null as varchar), document_id from payables
+    where true {{ and_changed('settlement_id', since) }}
 
 ),
 

@@ -1,0 +1,112 @@
+{# What may have changed each of the facts that grow with history (macros/changed_keys.sql says how it is used). #}
+
+
+{# fact_ar_invoices: its documents, what settles them, and its open ones, which are a day older. #}
+{% macro changed_ar_invoices(since) %}
+    {{ changed_documents('ar', since) }}
+{% endmacro %}
+
+
+{% macro changed_ap_bills(since) %}
+    {{ changed_documents('ap', since) }}
+{% endmacro %}
+
+
+{% macro changed_documents(side, since) %}
+    {%- set names = subledger(side) -%}
+    {%- set documents, key = ref(names.documents), names.id -%}
+    select {{ key }} from {{ documents }} as documents where {{ is_changed('documents', since) }}
+    union
+    select {{ key }} from {{ ref('stg_app_db__payment_allocations') }} as allocations
+    where {{ key }} is not null and {{ is_changed('allocations', since) }}
+    union
+    select allocations.{{ key }}
+    from {{ ref('stg_app_db__payments') }} as payments
+    inner join {{ ref('stg_app_db__payment_allocations') }} as allocations
+        on allocations.payment_id = payments.payment_id
+    where allocations.{{ key }} is not null and {{ is_changed('payments', since) }}
+    union
+    select {{ key }} from {{ ref('stg_app_db__credit_notes') }} as credit_notes
+    where {{ key }} is not null and {{ is_changed('credit_notes', since) }}
+    union
+    select {{ key }} from {{ this }} where remaining_amount > 0
+    union
+    {{ changed_by_rates(key, documents, names.dated, 'spot', since) }}
+    union
+    {{ changed_base_currency() }}
+{% endmacro %}
+
+
+{# fact_payments: payments and their allocations. #}
+{% macro changed_payments(since) %}
+    {%- set payments = ref('stg_app_db__payments') -%}
+    select payment_id from {{ payments }} as payments where {{ is_changed('payments', since) }}
+    union
+    select payment_id from {{ ref('stg_app_db__payment_allocations') }} as allocations
+    where {{ is_changed('allocations', since) }}
+    union
+    {{ changed_by_rates('payment_id', payments, 'payment_date', 'spot', since) }}
+    union
+    {{ changed_base_currency() }}
+{% endmacro %}
+
+
+{# fact_settlements: allocations with their payments, and credit notes. #}
+{% macro changed_settlements(since) %}
+    {%- set allocations, credit_notes = ref('stg_app_db__payment_allocations'), ref('stg_app_db__credit_notes') -%}
+    select allocation_id as settlement_id from {{ allocations }} as allocations
+    where {{ is_changed('allocations', since) }}
+    union
+    select allocations.allocation_id
+    from {{ ref('stg_app_db__payments') }} as payments
+    inner join {{ allocations }} as allocations on allocations.payment_id = payments.payment_id
+    where {{ is_changed('payments', since) }}
+    union
+    select credit_note_id from {{ credit_notes }} as credit_notes where {{ is_changed('credit_notes', since) }}
+    union
+    {{ changed_by_rates('allocation_id', allocations, 'allocated_on', 'spot', since) }}
+    union
+    {{ changed_by_rates('credit_note_id', credit_notes, 'issued_on', 'spot', since) }}
+    union
+    {{ changed_base_currency() }}
+{% endmacro %}
+
+
+{# fact_gl_entries: the ledger's lines, and those of accounts that have another code or role. #}
+{% macro changed_gl_entries(since) %}
+    {%- set entries = ref('stg_app_db__gl_entries') -%}
+    select gl_entry_id from {{ entries }} as entries where {{ is_changed('entries', since) }}
+    union
+    select held.gl_entry_id
+    from {{ this }} as held
+    inner join {{ ref('dim_account') }} as accounts on accounts.account_id = held.account_id
+    where held.account_code is distinct from accounts.account_code
+        or held.account_role is distinct from accounts.account_role
+    union
+    {{ changed_by_rates('gl_entry_id', entries, 'entry_date', 'spot', since) }}
+    union
+    {{ changed_base_currency() }}
+{% endmacro %}
+
+
+{# Rows whose base amounts may be others, because a rate of their currency that holds on their day has changed.
+   key, dated: columns of relation. #}
+{% macro changed_by_rates(key, relation, dated, rate_type, since) %}
+    select documents.{{ key }}
+    from {{ relation }} as documents
+    inner join {{ ref('stg_app_db__fx_rates') }} as rates
+        on rates.org_id = documents.org_id
+        and rates.from_currency = documents.currency
+        and documents.{{ dated }}
+        between rates.rate_date and rates.rate_date + interval '{{ var("fx_max_age_days") }}' day
+    where rates.rate_type = '{{ rate_type }}' and {{ is_changed('rates', since) }}
+{% endmacro %}
+
+
+{# The same because their organization keeps its books in another currency. #}
+{% macro changed_base_currency() %}
+    select held.{{ config.require('unique_key')[0] }}
+    from {{ this }} as held
+    inner join {{ ref('stg_app_db__organizations') }} as organizations on organizations.org_id = held.org_id
+    where held.base_currency <> organizations.base_currency
+{% endmacro %}
