@@ -15,7 +15,8 @@ from tieout.orchestration.timetable import schedule
 DOC = """
 ### tieout_daily
 
-Takes one day (a *batch*) from Postgres, Stripe and NetSuite through Bronze and Silver to published Gold.
+Takes one day (a *batch*) from Postgres, Stripe, NetSuite and brokers' files through Bronze and Silver to
+published Gold.
 
 `verify_infrastructure → extract_* → validate_bronze → dbt_build (silver.*, gold.*) → forecast → anomalies → tie_out →
 publish → alerts`
@@ -80,7 +81,7 @@ with DAG(
                 before=(source,),
                 outlets=bronze_assets(source),
             )
-            for source in ("stripe", "netsuite")
+            for source in ("stripe", "netsuite", "wealth")
         ),
     ]
     validate = StepOperator(task_id="validate_bronze", call="tieout.bronze.validation:validate_bronze")

@@ -51,7 +51,7 @@ def two_days(stack) -> None:
 def load(day: str) -> None:
     batch = Batch.of(day, "test")
     extract_app_db(batch)
-    for source in ("stripe", "netsuite"):
+    for source in ("stripe", "netsuite", "wealth"):
         extract_landing(source, batch)
 
 

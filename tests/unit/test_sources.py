@@ -69,7 +69,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_names_say_what_there_is() -> None:
-    with pytest.raises(ConfigError, match="the sources are app_db, netsuite, stripe"):
+    with pytest.raises(ConfigError, match="the sources are app_db, netsuite, stripe, wealth"):
         load_source("sap")
     with pytest.raises(ConfigError, match="has no table orders"):
         load_table("stripe", "orders")

@@ -1,4 +1,4 @@
-"""Extracts into the landing bucket: JSON lines for Stripe, CSV with a header for NetSuite, both gzipped."""
+"""Extracts into the landing bucket: JSON lines for Stripe, CSV with a header for the others, all gzipped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow.csv
 
 from tieout.generate.target import Target
 
-SOURCES = ("stripe", "netsuite")
+SOURCES = ("stripe", "netsuite", "wealth")
 PART_ROWS = 50_000
 # Files of this name are the generator's own: only those does it ever replace.
 _NAME = "generated"

@@ -28,6 +28,7 @@ _ORDER = (
     "extract_app_db",
     "extract_stripe",
     "extract_netsuite",
+    "extract_wealth",
     "validate_bronze",
     "dbt_build",
     "silver",
