@@ -154,7 +154,11 @@ class TestSameness:
 
     @pytest.mark.parametrize(
         ("source", "entity"),
-        [(source, table.name) for source in ("stripe", "netsuite") for table in load_sources()[source].tables],
+        [
+            (source, table.name)
+            for source in ("stripe", "netsuite", "wealth")
+            for table in load_sources()[source].tables
+        ],
     )
     def test_so_are_the_extracts(self, company: Company, older: Company, source: str, entity: str) -> None:
         key = next(table.key for table in load_sources()[source].tables if table.name == entity)
@@ -411,7 +415,11 @@ def _amount(cards: dict[str, Any], row: dict[str, Any]) -> Decimal:
 class TestExtracts:
     @pytest.mark.parametrize(
         ("source", "entity"),
-        [(source, table.name) for source in ("stripe", "netsuite") for table in load_sources()[source].tables],
+        [
+            (source, table.name)
+            for source in ("stripe", "netsuite", "wealth")
+            for table in load_sources()[source].tables
+        ],
     )
     def test_every_extract_has_the_columns_of_its_description(self, company: Company, source: str, entity: str) -> None:
         table = next(table for table in load_sources()[source].tables if table.name == entity)
@@ -424,7 +432,11 @@ class TestExtracts:
                 assert all(row[column.name] not in (None, "") for row in rows), column.name
 
     def test_the_reader_of_landed_files_takes_every_line(self, company: Company, older: Company) -> None:
-        tables = {f"{source}/{t.name}": t for source in ("stripe", "netsuite") for t in load_sources()[source].tables}
+        tables = {
+            f"{source}/{t.name}": t
+            for source in ("stripe", "netsuite", "wealth")
+            for t in load_sources()[source].tables
+        }
         currencies = dict(company.query("select code, minor_unit from currencies"))
         for of in (company, older):
             for key, body in of.files().items():

@@ -16,6 +16,7 @@ from tieout.generate.plan import LIFE_MONTHS, Block, Plan
 from tieout.generate.rows import Rows
 from tieout.generate.settlements import credit_notes, settle
 from tieout.generate.truth import Labelled
+from tieout.generate.wealth import wealth
 
 # Parents before children: the order in which rows can be inserted, and backwards the one in which they can go.
 TABLES = (
@@ -32,6 +33,9 @@ TABLES = (
     "credit_notes",
     "bank_transactions",
     "gl_entries",
+    "instruments",
+    "instrument_prices",
+    "trades",
 )
 
 
@@ -83,6 +87,7 @@ class Life:
                 self.customers.rows(own),
                 self.suppliers.rows(own),
                 *netsuite.lists(plan, self.customers, self.until),
+                *wealth(plan, own, self.until),
             ]
         )
         balance = payouts.Balance(plan, self._first_month, (self.until - 1) // DAY)

@@ -262,5 +262,6 @@ def _now(chapter: Chapter, until: int) -> dict[str, pa.Table]:
 
 def _clear(conn: psycopg.Connection) -> None:
     tables = sql.SQL(", ").join(sql.Identifier("public", name) for name in TABLES)
-    conn.execute(sql.SQL("truncate {}").format(tables))
+    # Memberships are of organizations, and end with them.
+    conn.execute(sql.SQL("truncate {}, access.memberships").format(tables))
     conn.execute("delete from generator.state")
