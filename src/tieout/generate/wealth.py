@@ -218,6 +218,13 @@ def _trade_columns(plan: Plan, trades: Sequence[_Trade]) -> dict[str, pa.Array]:
     return {name: pa.array([row[name] for row in values], _TYPES.get(name, pa.string())) for name in names}
 
 
+def _plain(column: pa.Array) -> pa.Array:
+    """Decimals as text for a file: Arrow writes a zero of ten digits as 0E-10, which no reader of CSV should take."""
+    if not pa.types.is_decimal(column.type):
+        return column
+    return pa.array([None if value is None else f"{value:f}" for value in column.to_pylist()], pa.string())
+
+
 def _orgs(organizations: Organizations, trades: Sequence[_Trade]) -> pa.Array:
     return choice(organizations.id, np.array([_INSTRUMENTS[t.instrument].org for t in trades], np.int64))
 
@@ -251,7 +258,7 @@ def _delivered(plan: Plan, organizations: Organizations, trades: Sequence[_Trade
             "org_id": _orgs(organizations, own),
             "trade_number": pa.array([trade.number for trade in own], pa.string()),
             "traded_at": pa.array(created[at], MOMENT),
-            **_trade_columns(plan, own),
+            **{name: _plain(column) for name, column in _trade_columns(plan, own).items()},
         }
 
     return Rows(TRADES, build, created, stamped=False)
