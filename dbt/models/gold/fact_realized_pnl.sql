@@ -8,7 +8,7 @@
       how much had been sold without being held (short). The increase at a disposal is its oversold part, which takes
       nothing: not from earlier lots, and not from later ones.
    3. Intervals. Ends are running sums of what was bought, and of what was sold and held.
-   4. Overlaps. Each is a row; amounts are parts of running amounts (macros/lots.sql). #}
+   4. Overlaps. Each is a row, and so is what was oversold; amounts are parts of running amounts (macros/lots.sql). #}
 {% set position = 'org_id, portfolio, instrument_id' %}
 
 with trades as (
@@ -109,7 +109,7 @@ intervals as (
 
 ),
 
-taken as (
+overlaps as (
 
     select
         disposals.*,
@@ -123,33 +123,57 @@ taken as (
         greatest(lots.starts, disposals.starts) - lots.starts as lot_from,
         least(lots.ends, disposals.ends) - lots.starts as lot_to,
         greatest(lots.starts, disposals.starts) - disposals.starts as disposal_from,
-        least(lots.ends, disposals.ends) - disposals.starts as disposal_to
-    from intervals as disposals
-    inner join intervals as lots
+        least(lots.ends, disposals.ends) - disposals.starts as disposal_to,
+        -- of an oversold disposal the last overlap stands for two rows; where there is none, for the oversold one
+        case
+            when lots.trade_number is null then array[true]
+            when disposals.moved < disposals.size and lots.ends >= disposals.ends then array[false, true]
+            else array[false]
+        end as stands_for
+    from (select * from intervals where not opens_a_lot) as disposals
+    left join (select * from intervals where opens_a_lot) as lots
         on lots.org_id = disposals.org_id
         and lots.portfolio = disposals.portfolio
         and lots.instrument_id = disposals.instrument_id
         and lots.starts < disposals.ends
         and disposals.starts < lots.ends
-    where lots.opens_a_lot and not disposals.opens_a_lot
 
-    union all
+),
+
+taken as (
 
     select
-        disposals.*,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        moved,
-        size
-    from intervals as disposals
-    where not opens_a_lot and moved < size
+        org_id,
+        trade_number,
+        instrument_id,
+        portfolio,
+        account,
+        symbol,
+        trade_type,
+        traded_at,
+        traded_on,
+        currency,
+        base_currency,
+        fx_rate,
+        fx_rate_type,
+        fx_rate_date,
+        proceeds_amount,
+        size,
+        weight,
+        is_oversold,
+        if(is_oversold, moved, disposal_from) as disposal_from,
+        if(is_oversold, size, disposal_to) as disposal_to,
+        if(not is_oversold, lot_trade_number) as lot_trade_number,
+        if(not is_oversold, acquired_on) as acquired_on,
+        if(not is_oversold, lot_cost_amount) as lot_cost_amount,
+        if(not is_oversold, cost_fx_rate) as cost_fx_rate,
+        if(not is_oversold, cost_fx_rate_date) as cost_fx_rate_date,
+        if(not is_oversold, lot_from) as lot_from,
+        if(not is_oversold, lot_to) as lot_to,
+        lot_size,
+        lot_weight
+    from overlaps
+    cross join unnest(stands_for) as rows (is_oversold)
 
 ),
 
@@ -191,7 +215,7 @@ final as (
         account,
         symbol,
         trade_type,
-        if(lot_trade_number is null, 'oversold', 'matched') as status,
+        if(is_oversold, 'oversold', 'matched') as status,
 
         -- dates
         traded_at as disposed_at,
@@ -219,7 +243,7 @@ final as (
         base_proceeds_amount,
         base_cost_amount,
         cast(base_proceeds_amount - base_cost_amount as decimal(38, 4)) as base_realized_amount,
-        fx_rate is null or (lot_trade_number is not null and cost_fx_rate is null) as is_rate_missing
+        fx_rate is null or (not is_oversold and cost_fx_rate is null) as is_rate_missing
     from converted
 
 )
