@@ -20,6 +20,7 @@ from tieout.controls import ops
 from tieout.controls.literals import literal
 from tieout.errors import ConfigError, TieoutError
 from tieout.settings import get_settings
+from tieout.sources import load_sources
 
 log = logging.getLogger(__name__)
 
@@ -113,14 +114,16 @@ def _quarantined(batch: Batch) -> list[Finding]:
 
 
 def deliveries(batch: Batch) -> list[Finding]:
-    """Files that were not loaded, and sources of which no file came. An object without news of a day is no finding."""
+    """Files that were not loaded, and sources of which no file came. An object without news of a day is no finding,
+    nor is a source of which files come on some days only."""
+    daily = ", ".join(literal(source.name) for source in load_sources().values() if not source.silent_days)
     outcomes = ops.latest("table_outcomes", "source, entity", ops.of_run(batch.run_id, batch.day))
     rows = connections.query(
         f"with outcomes as ({outcomes}) "
         "select source, concat(coalesce(file, entity), ' ', status, ': ', reason) from outcomes "
         "where status = 'failed' or (status = 'skipped' and file is not null) "
         "union all "
-        "select source, 'nothing was delivered' from outcomes "
+        f"select source, 'nothing was delivered' from outcomes where source in ({daily}) "
         "group by source having bool_and(status = 'skipped' and file is null) order by 1, 2"
     )
     return [Finding("delivery", f"{source}: {text}") for source, text in rows]

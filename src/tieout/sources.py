@@ -94,11 +94,14 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class Source:
+    """silent_days: a day on which nothing is delivered is a normal day."""
+
     name: str
     kind: str
     schema: str
     description: str
     tables: tuple[TableSpec, ...]
+    silent_days: bool = False
 
 
 @cache
@@ -139,7 +142,7 @@ def _read_source(file: Path) -> Source:
     tables = tuple(
         _read_table(file.name, name, kind, schema, table, body, common) for table, body in document["tables"].items()
     )
-    return Source(name, kind, schema, document["description"], tables)
+    return Source(name, kind, schema, document["description"], tables, document.get("silent_days", False))
 
 
 def _read_table(file: str, source: str, kind: str, schema: str, name: str, body: dict, common: dict) -> TableSpec:

@@ -43,6 +43,12 @@ def test_a_table_is_read_whole(tmp_path: Path) -> None:
     assert [column.name for column in orders.money] == ["total"]
 
 
+def test_a_source_is_expected_daily_unless_it_says_otherwise(tmp_path: Path) -> None:
+    assert not read(tmp_path, GOOD)["shop"].silent_days
+    load_sources.cache_clear()
+    assert read(tmp_path, GOOD.replace("kind: postgres", "kind: postgres\nsilent_days: true"))["shop"].silent_days
+
+
 @pytest.mark.parametrize(
     ("found", "written", "message"),
     [
