@@ -28,7 +28,7 @@ from tieout.settings import PROJECT_ROOT
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("delivered")]
 
 DATA = PROJECT_ROOT.parent / "shared" / "data" / "fifo_rp2"
-DAY, NEXT_DAY = "2021-12-31", "2022-01-01"
+DAY, SILENT_DAY, LAST_DAY = "2021-12-31", "2022-01-01", "2022-01-02"
 PORTFOLIO = "Taxed"
 TYPES = {"buy": "buy", "interest": "income", "sell": "sell", "gift": "gift", "donate": "donation"}
 GOLDEN_TYPES = {"SELL": "sell", "GIFT": "gift", "DONATE": "donation", "MOVE": "fee", "INTEREST": "income"}
@@ -264,13 +264,56 @@ def test_what_silver_holds_is_in_gold() -> None:
 
 
 def test_a_day_without_files_is_a_day_like_any_other() -> None:
-    outcomes = load(NEXT_DAY)
-    assert [(outcome.entity, outcome.status, outcome.reason) for outcome in outcomes] == [
+    assert [(outcome.entity, outcome.status, outcome.reason) for outcome in load(SILENT_DAY)] == [
         ("trades", "skipped", "no delivery"),
         ("transactions", "skipped", "no delivery"),
     ]
-    build(PROJECT, NEXT_DAY, "--select", *MODELS, "--exclude-resource-type", "unit_test")
-    columns = "portfolio, quantity, cost_amount, market_value_amount"
-    assert gold("fact_holdings", columns, f"as_of_date = date '{NEXT_DAY}'") == gold(
-        "fact_holdings", columns, f"as_of_date = date '{DAY}'"
+
+
+def test_what_cannot_count_is_named_and_nothing_is_lost() -> None:
+    with connections.app_db() as app:
+        org, instrument = app.execute(
+            "select org_id, instruments.id from instruments join organizations on organizations.id = org_id "
+            "where organizations.name = 'crypto_example' and symbol = 'ETH'"
+        ).fetchone()
+        # the first purchase of the file, with another amount
+        app.execute(
+            "insert into trades (org_id, trade_number, portfolio, instrument_id, trade_type, traded_at, currency, "
+            "quantity, amount, fee_amount) values (%s, 'ETH-002', %s, %s, 'buy', '2020-06-03 11:23+00', 'USD', "
+            "10, 2540, 25)",
+            (org, PORTFOLIO, instrument),
+        )
+    common = {"org_id": org, "portfolio": PORTFOLIO, "currency": "USD", "traded_at": f"{LAST_DAY}T12:00Z"}
+    sale = {
+        **common,
+        "trade_number": "ETH-900",
+        "symbol": "ETH",
+        "trade_type": "sell",
+        "quantity": 100,
+        "amount": 40000,
+    }
+    deliver("trades", LAST_DAY, "late", [sale, {**sale, "trade_number": "XYZ-1", "symbol": "XYZ"}])
+    load(LAST_DAY)
+    before = gold("fact_holdings", "portfolio, quantity, cost_amount", "symbol <> 'ETH'")
+    build(PROJECT, LAST_DAY, "--select", *MODELS, "--exclude-resource-type", "unit_test")
+
+    uncounted = "select source, trade_number, status from lake.gold_candidate.fact_trades where status <> 'counted'"
+    assert sorted(connections.query(uncounted)) == [
+        ("wealth", "ETH-002", "conflict"),
+        ("wealth", "XYZ-1", "unknown_instrument"),
+    ]
+    # 60 of the 100 were held: 40,000 × 60 / 100; 2,565 + 4,990 + 6,870
+    parts = gold(
+        "fact_realized_pnl",
+        "status, sum(quantity), sum(proceeds_amount), sum(cost_amount)",
+        "trade_number = 'ETH-900' group by organization_name, symbol, status",
+        "status",
     )
+    assert [row[2:] for row in parts] == [
+        ("matched", Decimal(60), Decimal(24000), Decimal(14425)),
+        ("oversold", Decimal(40), Decimal(16000), None),
+    ]
+    held = "select count(*) from lake.gold_candidate.fact_holdings where symbol = 'ETH' and as_of_date = date '{}'"
+    assert [connections.query(held.format(day))[0][0] for day in (DAY, LAST_DAY)] == [1, 0]
+    after = gold("fact_holdings", "portfolio, quantity, cost_amount", f"as_of_date = date '{LAST_DAY}'")
+    assert after == before
