@@ -27,6 +27,7 @@ FACTS = (
     "fact_control_account_ties",
     "fact_control_account_differences",
     "fact_kpi_daily",
+    "fact_holdings",
 )
 _AGING = """
 select side, currency, aging_bucket, count(*), sum(remaining_amount)

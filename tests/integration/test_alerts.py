@@ -115,8 +115,10 @@ def test_an_object_without_news_is_no_finding_and_a_silent_source_is() -> None:
             outcome(of, "stripe", "payouts", "failed", "payouts.csv", "no header"),
             outcome(of, "netsuite", "account", "skipped", None, "no delivery"),
             outcome(of, "netsuite", "customer", "skipped", None, "no delivery"),
-            # Budgets come a few times a year.
+            # Of these, files come on some days only.
             outcome(of, "planning", "budgets", "skipped", None, "no delivery"),
+            outcome(of, "wealth", "trades", "skipped", None, "no delivery"),
+            outcome(of, "wealth", "transactions", "skipped", None, "no delivery"),
         ]
     )
     told = [finding.text for finding in alerts.deliveries(of)]

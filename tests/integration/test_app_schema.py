@@ -60,6 +60,8 @@ class Books:
         self.account = insert(db, "gl_accounts", org_id=self.org, **account)
         self.other_account = insert(db, "gl_accounts", org_id=self.other, **account)
         self.bank = self.add("bank_accounts")
+        self.instrument = self.add("instruments")
+        self.foreign_instrument = self.add("instruments", org_id=self.other)
         self.invoice = self.add("ar_invoices")
         self.bill = self.add("ap_bills")
         self.payment = self.add("payments")
@@ -160,6 +162,33 @@ class Books:
                 "booked_on": "2026-01-10",
             },
             "bank_category_rules": {"name": "Rent", "priority": 1, "section": "operating", "category": "rent"},
+            "instruments": {
+                "org_id": self.org,
+                "symbol": "ACME",
+                "name": "X",
+                "instrument_type": "equity",
+                "isin": "US0000000013",
+                "currency": "USD",
+            },
+            "instrument_prices": {
+                "org_id": self.org,
+                "instrument_id": getattr(self, "instrument", None),
+                "price_date": "2026-01-02",
+                "price": Decimal("0.0000000001"),
+            },
+            "trades": {
+                "org_id": self.org,
+                "trade_number": "T1",
+                "portfolio": "Growth",
+                "instrument_id": getattr(self, "instrument", None),
+                "trade_type": "sell",
+                "traded_at": "2026-01-02 12:00:00+00",
+                "currency": "USD",
+                "quantity": Decimal("999999999999999999.9999999999"),
+                "amount": Decimal("100"),
+                "fee_amount": Decimal("1"),
+                "fee_quantity": Decimal("0.0000000001"),
+            },
             "gl_entries": {
                 "org_id": self.org,
                 "journal_id": self.org,
@@ -266,6 +295,10 @@ CHECK, KEY, TWICE = (
     psycopg.errors.ForeignKeyViolation,
     psycopg.errors.UniqueViolation,
 )
+SPLIT = {"trade_type": "split", "quantity": None, "amount": None, "fee_amount": 0, "fee_quantity": 0} | {
+    "split_new": 2,
+    "split_old": 1,
+}
 NONSENSE = [
     ("organizations", {"base_currency": "XXX"}, KEY),
     ("organizations", {"country": "de"}, CHECK),
@@ -371,6 +404,34 @@ NONSENSE = [
     ("gl_entries", {"document_type": "payment"}, CHECK),
     ("gl_entries", {"document_id": "@payment"}, CHECK),
     ("gl_entries", {"document_type": "memo", "document_id": "@payment"}, CHECK),
+    ("instruments", {}, TWICE),
+    ("instruments", {"symbol": " ACME2"}, CHECK),
+    ("instruments", {"symbol": "B", "isin": "ACME"}, CHECK),
+    ("instruments", {"symbol": "B", "instrument_type": "house"}, CHECK),
+    ("instruments", {"symbol": "B", "currency": "ABC"}, KEY),
+    ("instrument_prices", {"price": Decimal("-1")}, CHECK),
+    ("instrument_prices", {"price": Decimal("NaN")}, CHECK),
+    ("instrument_prices", {"price_date": "infinity"}, CHECK),
+    ("instrument_prices", {"instrument_id": "@foreign_instrument"}, KEY),
+    ("trades", {"trade_type": "swap"}, CHECK),
+    ("trades", {"portfolio": ""}, CHECK),
+    ("trades", {"currency": "EUR"}, KEY),
+    ("trades", {"instrument_id": "@foreign_instrument"}, KEY),
+    ("trades", {"quantity": None}, CHECK),
+    ("trades", {"quantity": Decimal("0")}, CHECK),
+    ("trades", {"quantity": Decimal("NaN")}, CHECK),
+    ("trades", {"amount": None}, CHECK),
+    ("trades", {"amount": Decimal("-1")}, CHECK),
+    ("trades", {"amount": Decimal("NaN")}, CHECK),
+    ("trades", {"fee_amount": Decimal("-1")}, CHECK),
+    ("trades", {"fee_quantity": Decimal("-1")}, CHECK),
+    ("trades", {"traded_at": "infinity"}, CHECK),
+    ("trades", {"trade_type": "buy"}, CHECK),  # with its fee in kind
+    ("trades", {"split_new": 2}, CHECK),
+    ("trades", {"trade_type": "split", "split_new": 2, "split_old": 1}, CHECK),
+    ("trades", {**SPLIT, "split_old": None}, CHECK),
+    ("trades", {**SPLIT, "split_old": 0}, CHECK),
+    ("trades", {**SPLIT, "fee_amount": Decimal("1")}, CHECK),
 ]
 
 
@@ -383,7 +444,18 @@ def test_nonsense_is_refused(books: Books, table: str, changes: dict[str, Any], 
         books.add(table, **{name: books.id_of(value) for name, value in changes.items()})
 
 
-@pytest.mark.parametrize("table", ["fx_rates", "customers", "payment_allocations", "credit_notes", "bank_transactions"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "fx_rates",
+        "customers",
+        "payment_allocations",
+        "credit_notes",
+        "bank_transactions",
+        "instrument_prices",
+        "trades",
+    ],
+)
 def test_sense_is_not(books: Books, table: str) -> None:
     """What NONSENSE changes is good as it stands; the other tables' good rows are in every test's books."""
     assert books.add(table) is not None
@@ -397,6 +469,77 @@ def test_what_is_referred_to_cannot_be_deleted(books: Books, table: str, key: st
     books.add("payment_allocations")
     with pytest.raises(psycopg.errors.RestrictViolation):
         books.db.execute(sql.SQL("delete from {} where id = %s").format(sql.Identifier(table)), (getattr(books, key),))
+
+
+def test_a_split_has_its_ratio_alone(books: Books) -> None:
+    assert books.add("trades", **SPLIT) is not None
+
+
+class TestAccess:
+    """Who may see what stands in a schema of its own, which is not extracted."""
+
+    def user(self, books: Books, **changes: Any) -> Any:
+        values = {"email": "ada@example.com", "name": "Ada", **changes}
+        return books.db.execute(
+            "insert into access.users (email, name, is_active) values (%s, %s, %s) returning id",
+            (values["email"], values["name"], values.get("is_active", True)),
+        ).fetchone()[0]
+
+    def grant(self, books: Books, user: Any, role: str, org: Any = None, portfolio: str | None = None) -> Any:
+        return books.db.execute(
+            "insert into access.memberships (user_id, role, org_id, portfolio, granted_by) "
+            "values (%s, %s, %s, %s, 'test') returning id",
+            (user, role, org, portfolio),
+        ).fetchone()[0]
+
+    def seen(self, books: Books, user: Any) -> set[tuple]:
+        statement = "select org_id, portfolio from access.visible_organizations where user_id = %s"
+        return set(books.db.execute(statement, (user,)).fetchall())
+
+    def test_each_role_sees_its_own(self, books: Books) -> None:
+        bank, company, person, guest = (self.user(books, email=f"{name}@example.com") for name in "abcd")
+        self.grant(books, bank, "bank_administrator")
+        self.grant(books, company, "corporate", books.org)
+        self.grant(books, person, "individual", books.org, "Growth")
+        assert self.seen(books, bank) == {(books.org, None), (books.other, None)}
+        assert self.seen(books, company) == {(books.org, None)}
+        assert self.seen(books, person) == {(books.org, "Growth")}
+        assert self.seen(books, guest) == set()
+
+    def test_who_left_sees_nothing_and_may_come_back(self, books: Books) -> None:
+        user = self.user(books)
+        membership = self.grant(books, user, "corporate", books.org)
+        books.db.execute("update access.memberships set ended_at = clock_timestamp() where id = %s", (membership,))
+        assert self.seen(books, user) == set()
+        self.grant(books, user, "corporate", books.org)
+        assert self.seen(books, user) == {(books.org, None)}
+        books.db.execute("update access.users set is_active = false where id = %s", (user,))
+        assert self.seen(books, user) == set()
+
+    @pytest.mark.parametrize(
+        ("role", "org", "portfolio"),
+        [
+            pytest.param("bank_administrator", "@org", None, id="administrator of one organization"),
+            pytest.param("corporate", None, None, id="corporate user of none"),
+            pytest.param("corporate", "@org", "Growth", id="corporate user of a portfolio"),
+            pytest.param("individual", "@org", None, id="individual of no portfolio"),
+            pytest.param("guest", "@org", None, id="unknown role"),
+        ],
+    )
+    def test_a_role_has_its_scope(self, books: Books, role: str, org: str | None, portfolio: str | None) -> None:
+        with pytest.raises(CHECK):
+            self.grant(books, self.user(books), role, books.id_of(org), portfolio)
+
+    def test_one_membership_at_a_time(self, books: Books) -> None:
+        user = self.user(books)
+        self.grant(books, user, "bank_administrator")
+        with pytest.raises(TWICE):
+            self.grant(books, user, "bank_administrator")
+
+    def test_one_user_an_address(self, books: Books) -> None:
+        self.user(books)
+        with pytest.raises(TWICE):
+            self.user(books)
 
 
 class TestAllocations:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tieout.errors import ConfigError
-from tieout.sources import load_source, load_sources, load_table
+from tieout.sources import DAILY, RARELY, load_source, load_sources, load_table
 
 GOOD = """
 source: shop
@@ -43,6 +43,12 @@ def test_a_table_is_read_whole(tmp_path: Path) -> None:
     assert [column.name for column in orders.money] == ["total"]
 
 
+def test_a_source_is_expected_daily_unless_it_says_otherwise(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD)["shop"].arrives == DAILY
+    load_sources.cache_clear()
+    assert read(tmp_path, GOOD.replace("kind: postgres", "kind: postgres\narrives: rarely"))["shop"].arrives == RARELY
+
+
 @pytest.mark.parametrize(
     ("found", "written", "message"),
     [
@@ -70,7 +76,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_names_say_what_there_is() -> None:
-    with pytest.raises(ConfigError, match="the sources are app_db, netsuite, planning, stripe"):
+    with pytest.raises(ConfigError, match="the sources are app_db, netsuite, planning, stripe, wealth"):
         load_source("sap")
     with pytest.raises(ConfigError, match="has no table orders"):
         load_table("stripe", "orders")

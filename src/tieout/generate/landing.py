@@ -15,7 +15,7 @@ import pyarrow.csv
 
 from tieout.generate.target import Target
 
-SOURCES = ("stripe", "netsuite", "planning")
+SOURCES = ("stripe", "netsuite", "planning", "wealth")
 PART_ROWS = 50_000
 # Files of this name are the generator's own: only those does it ever replace.
 _NAME = "generated"

@@ -18,6 +18,7 @@ from tieout.generate.planning import planning
 from tieout.generate.rows import Rows
 from tieout.generate.settlements import credit_notes, settle
 from tieout.generate.truth import Labelled
+from tieout.generate.wealth import wealth
 
 # Parents before children: the order in which rows can be inserted, and backwards the one in which they can go.
 TABLES = (
@@ -36,6 +37,9 @@ TABLES = (
     "bank_category_rules",
     "gl_entries",
     "input_budget",
+    "instruments",
+    "instrument_prices",
+    "trades",
 )
 
 
@@ -89,6 +93,7 @@ class Life:
                 bank_rule_rows(plan, own, self.suppliers),
                 *netsuite.lists(plan, self.customers, self.until),
                 *planning(plan, own, self.until),
+                *wealth(plan, own, self.until),
             ]
         )
         balance = payouts.Balance(plan, self._first_month, (self.until - 1) // DAY)

@@ -29,6 +29,7 @@ _ORDER = (
     "extract_stripe",
     "extract_netsuite",
     "extract_planning",
+    "extract_wealth",
     "validate_bronze",
     "dbt_build",
     "silver",
