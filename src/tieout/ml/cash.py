@@ -10,6 +10,7 @@ from tieout.ml.autoregression import Autoregression
 from tieout.ml.backtest import Plan
 from tieout.ml.combination import Median
 from tieout.ml.intervals import WEEK
+from tieout.ml.known_future import KnownFuture
 from tieout.ml.models import History, Model, Remembered, SeasonalMean, SeasonalNaive
 from tieout.ml.prophet import Prophet
 from tieout.ml.seasonality import Deseasonalized
@@ -49,12 +50,14 @@ _SMOOTHED: tuple[Model, ...] = (
     Remembered(Deseasonalized(Theta(), "theta")),
     Remembered(Autoregression("autoregression", differenced=False)),
 )
+_MEDIAN = Median((FALLBACK, *_SMOOTHED))
 # Simple before complex: where two score the same, the first is taken.
 CANDIDATES: tuple[Model, ...] = (
     FALLBACK,
     Frequent(SeasonalNaive(), "seasonal_naive"),
     *_SMOOTHED,
-    Median((FALLBACK, *_SMOOTHED)),
+    _MEDIAN,
+    KnownFuture(_MEDIAN),
     Frequent(Prophet(), "prophet"),
 )
 
