@@ -1,9 +1,9 @@
 """The forecast's models on real series, beside published scores, a city's own forecast and the naive ones.
 
 python -m benchmarks.forecast [--data folder of the data] [--plots folder for the plots]. It also draws the plots of
-docs/forecast.md. Models, their combinations and
-the intervals were chosen on train parts of the M4 series (docs/forecast.md says how); which members of a combination
-speak is decided anew at each forecast, from what was known then. What this file reads of later parts it only scores.
+docs/forecast.md. Models, their combinations and the intervals were chosen on train parts of the M4 series
+(docs/forecast.md says how); which members of a combination speak is decided anew at each forecast, from what was known
+then. What this file reads of later parts it only scores.
 """
 
 from __future__ import annotations
