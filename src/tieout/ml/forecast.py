@@ -34,7 +34,7 @@ from tieout.ml.tables import ACCURACY, FORECAST, LEVELS, LIVE_ACCURACY, ensure_m
 log = logging.getLogger(__name__)
 
 HORIZON_DAYS = 90
-MODEL_VERSION = "2"
+MODEL_VERSION = "3"
 FLOWS = ("inflow", "outflow")
 # Prophet alone makes a process of some 200 MiB: two are what a small machine bears beside the rest of a run.
 MAX_PROCESSES = 2

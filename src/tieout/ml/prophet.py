@@ -111,4 +111,4 @@ def _mean(model: prophet.Prophet, days: pd.DatetimeIndex) -> np.ndarray:
         model.fourier_series(frame["ds"], season["period"], season["fourier_order"])
         for season in model.seasonalities.values()
     ]
-    return model.predict_trend(frame) + np.hstack(seasons) @ model.params["beta"][0] * model.y_scale
+    return np.asarray(model.predict_trend(frame)) + np.hstack(seasons) @ model.params["beta"][0] * model.y_scale
