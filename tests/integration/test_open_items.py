@@ -7,6 +7,7 @@ import pytest
 
 from tieout.connections import execute
 from tieout.ml import lake
+from tieout.ml.history import load_series
 from tieout.ml.open_items import QUARTER, WEEKS, load_open_items, statement
 
 pytestmark = pytest.mark.integration
@@ -35,6 +36,12 @@ TABLES = {
     },
     "credit_notes": {
         **{"invoice_id": "varchar", "bill_id": "varchar", "status": "varchar", "issued_on": "date", "amount": MONEY},
+    },
+    "currencies": {"currency_code": "varchar", "minor_unit": "integer"},
+    "bank_accounts": {"org_id": "varchar", "currency": "varchar", "opening_balance": MONEY, "opened_on": "date"},
+    "bank_transactions": {
+        **{"org_id": "varchar", "currency": "varchar", "transfer_group_id": "varchar"},
+        **{"booked_on": "date", "amount": MONEY},
     },
 }
 
@@ -128,6 +135,9 @@ def books() -> Books:
         made.paid(f"b-{number}", "50", due - timedelta(days=7), bill=True)
         made.paid(f"b-{number}", "50", due, bill=True)
     made.document("b-open", "bills", "s-1", soon + timedelta(days=7), "64", bill=True)
+    made.rows["currencies"].append(("USD", 2))
+    made.rows["bank_accounts"].append(("bills", "USD", "500", LONG_AGO))
+    made.rows["bank_transactions"].append(("bills", "USD", None, DAY - timedelta(days=9), "-50"))
     return made
 
 
@@ -169,3 +179,12 @@ def test_they_come_by_series_as_models_want_them():
     assert set(found) == {("habits", "USD", "inflow"), ("past", "USD", "inflow"), ("bills", "USD", "outflow")}
     assert found["bills", "USD", "outflow"].on(DAY)[:3] == pytest.approx([32, 32, 0], abs=1e-6)
     assert found["bills", "USD", "outflow"].on(BEFORE).tolist() == [0.0] * WEEKS
+
+
+def test_a_series_brings_them_to_its_models():
+    [series] = load_series(DAY)
+    assert (series.org_id, series.balance) == ("bills", Decimal(450))
+    outflow = series.history("outflow")
+    assert outflow.open_items.on(DAY)[:3] == pytest.approx([32, 32, 0], abs=1e-6)
+    assert outflow.before(3).open_items is outflow.open_items and outflow.before(3).values.tolist() == [50, 0, 0]
+    assert series.history("inflow").open_items is None
