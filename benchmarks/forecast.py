@@ -1,14 +1,16 @@
 """The forecast's models on real series, beside published scores, a city's own forecast and the naive ones.
 
-python -m benchmarks.forecast [--data folder of the data] [--plots folder for the plots]. Models, their combinations and
-the intervals were chosen on train parts of the M4 series (docs/forecast.md says how); which members of a combination
-speak is decided anew at each forecast, from what was known then. What this file reads of later parts it only scores.
+python -m benchmarks.forecast [--data folder of the data] [--plots folder for the plots]. It also draws the plots of
+docs/forecast.md. Models, their combinations and the intervals were chosen on train parts of the M4 series
+(docs/forecast.md says how); which members of a combination speak is decided anew at each forecast, from what was known
+then. What this file reads of later parts it only scores.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from benchmarks import forecast_plots
+from benchmarks._forecast_plots import draw_backtest, draw_forecast
 
 from tieout.ml.backtest import Plan, Score, backtest
 from tieout.ml.conformal import bounds
@@ -24,6 +26,7 @@ from tieout.ml.intervals import Past
 from tieout.ml.models import History, Naive, SeasonalNaive, expect
 from tieout.ml.regular import MONTHLY, MONTHS_A_YEAR, WEEKLY, WEEKS_A_YEAR
 from tieout.ml.tables import LEVELS
+from tieout.settings import PROJECT_ROOT
 
 M4_HORIZON = 13
 M4_ORIGINS = 4
@@ -52,14 +55,16 @@ class City:
         return 100 * errors / sum(self.actual[year].sum() for year in years)
 
 
-def main(data: Path, plots: Path | None) -> None:
+def main(data: Path, plots: Path) -> None:
+    if not data.exists():
+        print(f"skipped: there is no {data}; name the folder of the data with --data", file=sys.stderr)
+        return
     m4(data / "m4_weekly")
     flows = [city(data / "philadelphia_budget" / "qcmr", name) for name in FLOWS]
     print_city(flows)
-    if plots:
-        plots.mkdir(parents=True, exist_ok=True)
-        forecast_plots.draw_forecast(flows, plots / "forecast.png")
-        forecast_plots.draw_backtest(flows, plots / "forecast-backtest.png")
+    plots.mkdir(parents=True, exist_ok=True)
+    draw_forecast(flows, plots / "forecast.png")
+    draw_backtest(flows, plots / "forecast-backtest.png")
 
 
 def m4(folder: Path) -> None:
@@ -177,6 +182,6 @@ def coverage(flow: City, level: int, years: Iterable[int]) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--plots", type=Path, help="write forecast.png and forecast-backtest.png here")
+    parser.add_argument("--plots", type=Path, default=PROJECT_ROOT / "docs" / "images")
     arguments = parser.parse_args()
     main(arguments.data, arguments.plots)

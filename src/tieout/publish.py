@@ -8,6 +8,9 @@ new ones, and a publication that fails anywhere before that commit changes nothi
 Each published snapshot is tagged issued_<YYYY_MM_DD>, by the day that Gold is as of (the newest day loaded, as in the
 models: a rerun of an older day re-issues the newest day and leaves what was issued on its own). Tags keep snapshots
 from expiring. A view whose candidate is gone is withdrawn, because a number that nobody proves any more must not stay.
+
+Of a table that keeps what was said on every run date, a second view shows the newest run date alone, of the same
+snapshot.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import logging
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -38,20 +41,29 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STAGED, GOLD = "gold_next", "gold"
+# Tables with a view of their newest run date; run_date is their partition.
+LATEST = ("fact_cashflow_forecast",)
 _THREADS = 4
 _TAG_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A table of gold_candidate and the snapshot that tie_out measured."""
+    """A table of gold_candidate and the snapshot that tie_out measured; latest: as the view of its newest run date."""
 
     table: Table
     snapshot_id: int
+    latest: bool = False
 
     @property
     def name(self) -> str:
-        return self.table.name()[-1]
+        """Of the view that readers see."""
+        return self.table.name()[-1] + ("_latest" if self.latest else "")
+
+    @property
+    def comment(self) -> str | None:
+        comment = self.table.properties.get("comment")
+        return f"The newest run date of {self.table.name()[-1]}. {comment}" if self.latest else comment
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,7 @@ class StagedView:
 
 
 def publish(batch: Batch) -> list[ops.Publication]:
-    """Let readers see what this run built and tie_out proved; returns what was published, one entry per table.
+    """Let readers see what this run built and tie_out proved; returns what was published, one entry per view.
 
     Safe to repeat. Raises PublishError, with nothing changed for readers, when this run has no tie-out without drift,
     when a candidate has changed since, or when the views cannot be made.
@@ -78,15 +90,17 @@ def publish(batch: Batch) -> list[ops.Publication]:
         # moves after the views have.
         list(pool.map(lambda candidate: _tag(candidate, tag, replace=False), candidates))
         connections.execute(f"create schema if not exists lake.{STAGED}")
-        list(pool.map(_stage, candidates))
-        locations = _view_locations([candidate.name for candidate in candidates])
-        views = list(pool.map(lambda candidate: _describe(candidate, locations[candidate.name]), candidates))
+        newest = [replace(candidate, latest=True) for candidate in candidates if candidate.name in LATEST]
+        shown = candidates + newest
+        list(pool.map(_stage, shown))
+        locations = _view_locations([candidate.name for candidate in shown])
+        views = list(pool.map(lambda candidate: _describe(candidate, locations[candidate.name]), shown))
         _swap(views)
         list(pool.map(lambda candidate: _tag(candidate, tag, replace=True), candidates))
     now = datetime.now(UTC)
-    published = [ops.Publication(batch.run_id, batch.day, c.name, c.snapshot_id, tag, now) for c in candidates]
+    published = [ops.Publication(batch.run_id, batch.day, c.name, c.snapshot_id, tag, now) for c in shown]
     ops.record_publications(published)
-    log.info("published %d tables of batch %s as %s", len(published), batch, tag)
+    log.info("published %d views of batch %s as %s", len(published), batch, tag)
     return published
 
 
@@ -96,7 +110,7 @@ def tag_of(day: date) -> str:
 
 
 def published_as_of(day: date) -> list[ops.Publication]:
-    """What Gold was when it was last issued as of a day, one entry per table; empty when it never was."""
+    """What Gold was when it was last issued as of a day, one entry per view; empty when it never was."""
     issued = f"from {ops.SCHEMA}.publications where tag = {literal(tag_of(day))}"
     rows = connections.query(
         f"select run_id, batch, relation, snapshot_id, tag, published_at {issued} "
@@ -164,18 +178,22 @@ def _stage(candidate: Candidate) -> None:
     """Make the view in gold_next, where no reader looks; Trino checks it."""
     from trino.exceptions import TrinoQueryError
 
-    name = identifier(candidate.name)
+    view = f"lake.{STAGED}.{identifier(candidate.name)}"
     try:
-        connections.execute(
-            # DEFINER: who may read lake.gold needs no right on the tables behind it.
-            f"create or replace view lake.{STAGED}.{name} security definer as "
-            f"select * from lake.{CANDIDATE}.{name} for version as of {candidate.snapshot_id}"
-        )
+        # DEFINER: who may read lake.gold needs no right on the tables behind it.
+        connections.execute(f"create or replace view {view} security definer as {_select(candidate)}")
     except TrinoQueryError as error:
         raise PublishError(
             f"the view of {candidate.name} could not be made: {error.message}. Readers still see what was published "
             "before; mend the table and publish again"
         ) from error
+
+
+def _select(candidate: Candidate) -> str:
+    """What the view says."""
+    pinned = f"lake.{CANDIDATE}.{identifier(candidate.table.name()[-1])} for version as of {candidate.snapshot_id}"
+    newest = f" where run_date = (select max(run_date) from {pinned})" if candidate.latest else ""
+    return f"select * from {pinned}{newest}"
 
 
 def _view_locations(names: list[str]) -> dict[str, str]:
@@ -205,8 +223,8 @@ def _describe(candidate: Candidate, location: str) -> StagedView:
         for field in schema["fields"]:
             if field["name"] in docs:
                 field["doc"] = docs[field["name"]]
-    if comment := candidate.table.properties.get("comment"):
-        view.setdefault("properties", {})["comment"] = comment
+    if candidate.comment:
+        view.setdefault("properties", {})["comment"] = candidate.comment
 
     body = json.dumps(view).encode()
     described = f"{location.rsplit('/', 1)[0]}/{uuid.uuid4()}.{'gz.' if zipped else ''}metadata.json"

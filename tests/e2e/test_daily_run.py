@@ -235,6 +235,7 @@ _OF_THE_SECOND_DAY = {
     **dict.fromkeys(aging.FACTS, f"as_of_date = date '{SECOND}'"),
     "fact_cashflow_forecast": f"run_date = date '{SECOND}'",
     "fact_forecast_accuracy": f"run_date = date '{SECOND}'",
+    "fact_forecast_live_accuracy": f"run_date = date '{SECOND}'",
     "ml_anomaly_alerts": f"run_date = date '{SECOND}'",
 }
 

@@ -16,7 +16,8 @@ from tieout.batch import Batch
 from tieout.extract.landing import extract_landing
 from tieout.extract.postgres import extract_app_db
 from tieout.generate import FAULTS, advance, generate, read_truth
-from tieout.ml.tables import ensure_ml_tables
+from tieout.ml.tables import ML_TABLES, ensure_ml_tables
+from tieout.publish import LATEST
 from tieout.settings import PROJECT_ROOT, get_settings
 from tieout.sources import load_sources
 
@@ -138,6 +139,7 @@ QUERIES = dict(re.findall(r"^## (\w+)$.*?```sql\n(.*?)```", GOLD_PAGE, re.DOTALL
 
 def test_the_page_about_gold_has_every_table():
     described = {name.split(".")[1] for name in models() if name.startswith("gold_candidate.")}
+    described |= {table.name for table in ML_TABLES} | {f"{name}_latest" for name in LATEST}
     assert described <= QUERIES.keys()
 
 
@@ -145,6 +147,12 @@ def test_the_page_about_gold_has_every_table():
 def test_the_page_about_gold_has_a_query_that_runs(table):
     candidate = QUERIES[table].replace("lake.gold.", "lake.gold_candidate.")  # nothing is published here
     assert f"lake.gold_candidate.{table}" in candidate
+    for name in LATEST:
+        candidate = candidate.replace(
+            f"lake.gold_candidate.{name}_latest",
+            f"(select * from lake.gold_candidate.{name} "
+            f"where run_date = (select max(run_date) from lake.gold_candidate.{name}))",
+        )
     rows = connections.query(candidate)
     empty = table in EMPTY or f"gold_candidate.{table}" not in models()
     assert rows or empty, "a table that dbt makes has rows here"

@@ -78,6 +78,9 @@ TABLES = {
         "currency": "varchar",
         "total_amount": MONEY,
         "voided_on": "date",
+        "customer_id": "varchar",
+        "invoice_date": "date",
+        "due_date": "date",
     },
     "ap_bills": {
         "bill_id": "varchar",
@@ -89,6 +92,7 @@ TABLES = {
         "total_amount": MONEY,
         "bill_date": "date",
         "voided_on": "date",
+        "due_date": "date",
     },
     "organizations": {
         "org_id": "varchar",
@@ -257,7 +261,7 @@ def test_a_series_that_fails_leaves_a_row_that_says_why(cash):
 def test_the_backtest_is_on_record(cash):
     run_forecast(BATCH)
     found = stored(ACCURACY, "flow, model, is_chosen, status")
-    assert len(found) == 16 and {row[3] for row in found} <= {"scored", "failed"}
+    assert len(found) == 18 and {row[3] for row in found} <= {"scored", "failed"}
     assert [row[:2] for row in found if row[2]] == [("inflow", "seasonal_mean"), ("outflow", "seasonal_mean")]
 
 
@@ -315,10 +319,10 @@ def books(silver):
         ("p-12", "i-01", None, "900", ago(10)),  # reversed since
     )
     insert("credit_notes", ("i-01", None, "issued", "20.01", ago(3)), ("i-01", None, "void", "500", ago(3)))
-    insert("ar_invoices", ("i-01", ORG, "A-1", "issued", "USD", "100.0000", None))
+    insert("ar_invoices", ("i-01", ORG, "A-1", "issued", "USD", "100.0000", None, "c-1", ago(9), ago(2)))
 
     def bill(key, number, total, day, supplier="s-1", status="approved", voided_on=None) -> tuple:
-        return (key, ORG, supplier, number, status, "USD", total, day, voided_on)
+        return (key, ORG, supplier, number, status, "USD", total, day, voided_on, day + timedelta(days=30))
 
     insert(
         "ap_bills",
@@ -612,4 +616,13 @@ def test_every_column_is_described_in_trino(silver):
         )
         assert {row[0]: row[2] for row in found} == {column.name: column.doc for column in table.columns}
         doubles = {row[0] for row in found if row[1] in ("double", "real")}
-        assert doubles <= {"score", "wape_path", "wape_daily", "wape_weekly", "mase", "coverage_80", "coverage_95"}
+        assert doubles <= {
+            "score",
+            "wape",
+            "wape_path",
+            "wape_daily",
+            "wape_weekly",
+            "mase",
+            "coverage_80",
+            "coverage_95",
+        }

@@ -107,6 +107,32 @@ def test_readers_keep_what_was_published_while_the_candidate_changes(gold):
     assert publish.published_as_of(date(2098, 1, 1)) == []
 
 
+def test_the_newest_run_date_has_a_view_of_its_own(gold, monkeypatch):
+    monkeypatch.setattr(publish, "LATEST", ("runs_t",))
+    table = f"lake.{CANDIDATE}.runs_t"
+    connections.execute(f"create table {table} (run_date date, amount decimal(19,4)) comment 'Runs.'")
+    connections.execute(f"insert into {table} values (date '2098-12-31', 1), (date '2099-01-01', 2)")
+    published = publish.publish(prove(run()))
+    assert [row.relation for row in published] == ["dim_t", "fact_t", "runs_t", "runs_t_latest"]
+    assert published[2].snapshot_id == published[3].snapshot_id
+    latest = f"lake.{GOLD}.runs_t_latest"
+    assert amounts(latest) == ["2.0000"]
+    [(comment,)] = connections.query(
+        "select comment from system.metadata.table_comments "
+        f"where catalog_name = 'lake' and schema_name = '{GOLD}' and table_name = 'runs_t_latest'"
+    )
+    assert comment == "The newest run date of runs_t. Runs."
+    # what is written afterwards is seen by neither view until it is published, and then by both
+    connections.execute(f"insert into {table} values (date '2099-01-02', 3), (date '2098-12-30', 4)")
+    assert (amounts(latest), amounts(f"lake.{GOLD}.runs_t")) == (["2.0000"], ["1.0000", "2.0000"])
+    publish.publish(prove(run(date(2099, 1, 2))))
+    assert amounts(latest) == ["3.0000"]
+    # without its table it is withdrawn too
+    connections.execute(f"drop table {table}")
+    publish.publish(prove(run(date(2099, 1, 3))))
+    assert connections.query(f"show tables from lake.{GOLD} like 'runs%'") == []
+
+
 def test_views_carry_the_descriptions_of_their_tables(gold):
     publish.publish(prove(run()))
     columns = connections.query(f"show columns from lake.{GOLD}.fact_t")

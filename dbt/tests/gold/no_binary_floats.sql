@@ -17,5 +17,9 @@ where table_schema in ('silver', 'gold_candidate')
         'fact_forecast_accuracy.wape_daily',
         'fact_forecast_accuracy.wape_path',
         'fact_forecast_accuracy.wape_weekly',
+        'fact_forecast_live_accuracy.coverage_80',
+        'fact_forecast_live_accuracy.coverage_95',
+        'fact_forecast_live_accuracy.mase',
+        'fact_forecast_live_accuracy.wape',
         'ml_anomaly_alerts.score'
     )

@@ -10,10 +10,11 @@ from tieout.ml.autoregression import Autoregression
 from tieout.ml.backtest import Plan
 from tieout.ml.combination import Median
 from tieout.ml.intervals import WEEK
+from tieout.ml.known_future import KnownFuture
 from tieout.ml.models import History, Model, Remembered, SeasonalMean, SeasonalNaive
 from tieout.ml.prophet import Prophet
 from tieout.ml.seasonality import Deseasonalized
-from tieout.ml.smoothing import DampedTrend, Ses, Theta
+from tieout.ml.smoothing import SES, DampedTrend, Theta
 
 HORIZON = 13 * WEEK  # the whole weeks that hold the forecast's 90 days
 MAX_ORIGINS = 4
@@ -44,17 +45,19 @@ class Frequent:
 
 
 _SMOOTHED: tuple[Model, ...] = (
-    Remembered(Deseasonalized(Ses(), "ses")),
+    Remembered(Deseasonalized(SES, "ses")),
     Remembered(Deseasonalized(DampedTrend(), "damped_trend")),
     Remembered(Deseasonalized(Theta(), "theta")),
     Remembered(Autoregression("autoregression", differenced=False)),
 )
+_MEDIAN = Median((FALLBACK, *_SMOOTHED))
 # Simple before complex: where two score the same, the first is taken.
 CANDIDATES: tuple[Model, ...] = (
     FALLBACK,
     Frequent(SeasonalNaive(), "seasonal_naive"),
     *_SMOOTHED,
-    Median((FALLBACK, *_SMOOTHED)),
+    _MEDIAN,
+    KnownFuture(_MEDIAN),
     Frequent(Prophet(), "prophet"),
 )
 

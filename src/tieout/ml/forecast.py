@@ -26,14 +26,15 @@ from tieout.ml.backtest import Failure, Plan, Score, backtest, ranked
 from tieout.ml.cash import CANDIDATES, FALLBACK, plan_of
 from tieout.ml.history import CashSeries, load_series
 from tieout.ml.intervals import WEEK, Past, coverage, cumulative_bounds, daily_bounds
+from tieout.ml.live_accuracy import score_past_forecasts
 from tieout.ml.models import History, Model, expect
 from tieout.ml.money import to_money
-from tieout.ml.tables import ACCURACY, FORECAST, LEVELS, ensure_ml_tables, replace_day
+from tieout.ml.tables import ACCURACY, FORECAST, LEVELS, LIVE_ACCURACY, ensure_ml_tables, replace_day
 
 log = logging.getLogger(__name__)
 
 HORIZON_DAYS = 90
-MODEL_VERSION = "2"
+MODEL_VERSION = "3"
 FLOWS = ("inflow", "outflow")
 # Prophet alone makes a process of some 200 MiB: two are what a small machine bears beside the rest of a run.
 MAX_PROCESSES = 2
@@ -74,11 +75,11 @@ class Flow:
 
 
 def run_forecast(batch: Batch) -> list[SeriesOutcome]:
-    """Forecast every series as of the batch day and replace that day's rows of both tables.
+    """Forecast every series as of the batch day, replace that day's rows, and score past forecasts by what came since.
 
     Returns one outcome per series. Raises only for what touches the lake; a series' own failure is an outcome.
     """
-    ensure_ml_tables(tables=(FORECAST, ACCURACY))
+    ensure_ml_tables(tables=(FORECAST, ACCURACY, LIVE_ACCURACY))
     outcomes, forecasts, accuracy = [], [], []
     for outcome, rows, scores in forecast_all(load_series(batch.day)):
         outcomes.append(outcome)
@@ -86,6 +87,7 @@ def run_forecast(batch: Batch) -> list[SeriesOutcome]:
         accuracy += scores
     replace_day(ACCURACY, batch.day, accuracy)
     replace_day(FORECAST, batch.day, forecasts)
+    score_past_forecasts(batch.day)
     return outcomes
 
 

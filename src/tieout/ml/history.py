@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -13,9 +13,10 @@ from tieout.ml import lake
 from tieout.ml.intervals import WEEK
 from tieout.ml.models import History
 from tieout.ml.money import to_floats
+from tieout.ml.open_items import OpenItems, load_open_items
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 # Three years hold three of each season; what lies before says little about the next 90 days and costs time.
 HISTORY_DAYS = 3 * 365 + 1
@@ -59,6 +60,7 @@ class CashSeries:
 
     inflow and outflow are floats for the models, both positive, 0 on a day without cash; empty where no cash ever
     moved. balance is the exact bank balance at the end of last_day. minor_unit is None for an unknown currency.
+    open_items: by flow, what is known to be open.
     """
 
     org_id: str
@@ -68,6 +70,7 @@ class CashSeries:
     last_day: date
     inflow: np.ndarray
     outflow: np.ndarray
+    open_items: Mapping[str, OpenItems] = field(default_factory=dict)
 
     @property
     def days(self) -> int:
@@ -79,7 +82,7 @@ class CashSeries:
 
     def history(self, flow: str) -> History:
         """The flow (inflow or outflow) as a model sees it: days, with a season of a week."""
-        return History(getattr(self, flow), period=WEEK, first_day=self.first_day)
+        return History(getattr(self, flow), WEEK, self.first_day, self.open_items.get(flow))
 
     @property
     def name(self) -> str:
@@ -92,10 +95,14 @@ def load_series(day: date) -> list[CashSeries]:
     for row in lake.rows(FLOWS.format(silver=lake.SILVER, day=day, history_days=HISTORY_DAYS)):
         moved = (row["booked_on"], row["inflow"], row["outflow"])
         flows.setdefault((row["org_id"], row["currency"]), []).append(moved)
-    return [
-        cash_series(**row, last_day=day, flows=flows.get((row["org_id"], row["currency"]), []))
-        for row in lake.rows(BALANCES.format(silver=lake.SILVER, day=day))
-    ]
+    open_items = load_open_items(day)
+    every = []
+    for row in lake.rows(BALANCES.format(silver=lake.SILVER, day=day)):
+        key = row["org_id"], row["currency"]
+        series = cash_series(**row, last_day=day, flows=flows.get(key, []))
+        known = {flow: open_items[*key, flow] for flow in ("inflow", "outflow") if (*key, flow) in open_items}
+        every.append(replace(series, open_items=known))
+    return every
 
 
 def cash_series(

@@ -5,24 +5,29 @@ A model is a function of history alone: no clock, no global random state. Units 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tieout.ml.open_items import OpenItems
 
 
 @dataclass(frozen=True)
 class History:
     """A regular series: float64 values, oldest first, the length of its season in steps, and the day it starts on.
 
-    period need not be whole: 365.25 / 7 for weeks in a year. first_day is given for daily series only.
+    period need not be whole: 365.25 / 7 for weeks in a year. first_day and open_items, what documents open on certain
+    days were expected to bring, are given for daily series only.
     """
 
     values: np.ndarray
     period: float
     first_day: date | None = None
+    open_items: OpenItems | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -33,8 +38,8 @@ class History:
         return round(self.period)
 
     def before(self, cut: int) -> History:
-        """The first ``cut`` steps: what was known then."""
-        return History(self.values[:cut], self.period, self.first_day)
+        """The first ``cut`` steps. Models look up open items on or before the history's last day alone."""
+        return replace(self, values=self.values[:cut])
 
 
 class Model(Protocol):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieout.ml.models import History, lacks
+from tieout.ml.models import History, Remembered, lacks
 
 MIN_STEPS = 12
 # Errors of the first steps, before the filter has forgotten where it started, do not count.
@@ -32,6 +32,10 @@ class Ses:
 
     def predict(self, history: History, horizon: int) -> np.ndarray:
         return _smooth(history.values, _simple, ((0.1,), (0.5,), (0.95,)), horizon)
+
+
+# One fit serves wherever the same values are smoothed again: by Theta and by SES itself.
+SES = Remembered(Ses())
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Theta:
 
     def predict(self, history: History, horizon: int) -> np.ndarray:
         slope = np.polyfit(np.arange(len(history)), history.values, 1)[0]
-        return Ses().predict(history, horizon) + slope / 2 * np.arange(1, horizon + 1)
+        return SES.predict(history, horizon) + slope / 2 * np.arange(1, horizon + 1)
 
 
 def _simple(parameters: np.ndarray) -> Filter | None:

@@ -121,6 +121,37 @@ ACCURACY = MlTable(
     ),
 )
 
+# Days ahead that are scored together as they come: a week, a month, and the rest.
+BUCKETS = ((1, 7), (8, 30), (31, 60), (61, 90))
+
+LIVE_ACCURACY = MlTable(
+    "fact_forecast_live_accuracy",
+    "How far off past forecasts were, once their days had come: one row per run date, series, flow and days ahead.",
+    ("run_date", "org_id", "currency", "flow", "first_day_ahead"),
+    (
+        Column("run_date", "date", "The day that the forecast was made on; the rows' partition.", True),
+        Column("org_id", "string", "Organization.", True),
+        Column("currency", "string", "ISO 4217 currency of every amount of the row.", True),
+        Column("flow", "string", "inflow, outflow or net.", True),
+        Column("first_day_ahead", "int", "Fewest days ahead that the row is about: 1, 8, 31 or 61.", True),
+        Column("last_day_ahead", "int", "Most days ahead: 7, 30, 60 or 90.", True),
+        Column("model", "string", "Model that made the forecast; NULL for the net of two."),
+        Column("days", "int", "Days among them that have come.", True),
+        Column("last_day_scored", "date", "The last of these days.", True),
+        Column("forecast_amount", "decimal(38,4)", "What was forecast for these days.", True),
+        Column("actual_amount", "decimal(38,4)", "What was booked on them, without internal transfers.", True),
+        Column("absolute_error", "decimal(38,4)", "Sum of the days' absolute differences of both.", True),
+        Column("wape", "double", "absolute_error over the sum of absolute daily actuals; NULL where no cash moved."),
+        Column(
+            "mase",
+            "double",
+            "Mean absolute daily error over that of last week's same day in the history before the run date.",
+        ),
+        Column("coverage_80", "double", "Share of the days whose actual lay within the 80 % interval.", True),
+        Column("coverage_95", "double", "The same of the 95 % interval.", True),
+    ),
+)
+
 ALERTS = MlTable(
     "ml_anomaly_alerts",
     "What looks wrong as of each run date: one row per alert and run date; an alert keeps its id from run to run.",
@@ -158,7 +189,7 @@ ALERTS = MlTable(
     ),
 )
 
-ML_TABLES = (FORECAST, ACCURACY, ALERTS)
+ML_TABLES = (FORECAST, ACCURACY, LIVE_ACCURACY, ALERTS)
 
 
 def ensure_ml_tables(catalog: Catalog | None = None, tables: Sequence[MlTable] | None = None) -> None:

@@ -32,6 +32,19 @@ def test_origins_that_differ_widen_what_they_give():
     assert low == pytest.approx(np.full(4, 60.0)) and high == pytest.approx(np.full(4, 140.0))
 
 
+def test_recent_origins_weigh_more():
+    # Four errors of weight 0.8, four of weight 1, and one to come: 45 % of 8.2 are 3.69.
+    older, newer = np.full(4, 10.0), np.full(4, 20.0)
+    upper = [
+        bounds(np.full(4, 100.0), Past(np.full((2, 4), 100.0), np.array(errors)), 45)[1][0]
+        for errors in ([older, newer], [newer, older])
+    ]
+    # 10 % then 20 %: 3.2 lie within 10 %, so the radius is 20 %. Left out, the older is half and the newer twice what
+    # the other gives; 45 % of 7.2 are 3.24, which the older's 3.2 do not hold: doubled.
+    # 20 % then 10 %: 4 lie within 10 %. Left out, the newer is half of what the other gives, which 4 hold: halved.
+    assert upper == pytest.approx([140, 105])
+
+
 def test_no_error_ever_gives_no_width():
     low, high = bounds(np.full(3, 5.0), Past(np.full((3, 3), 5.0), np.zeros((3, 3))), 95)
     assert low.tolist() == high.tolist() == [5.0] * 3

@@ -1,4 +1,4 @@
-"""The plots of docs/forecast.md, drawn by benchmarks.forecast --plots."""
+"""The plots of docs/forecast.md, drawn by benchmarks.forecast."""
 
 from __future__ import annotations
 
