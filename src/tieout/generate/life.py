@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tieout.generate import bank, cards, ledger, netsuite, payouts, stripe
+from tieout.generate.anomalies import Anomalies
 from tieout.generate.documents import documents
 from tieout.generate.fx import fx_rows
 from tieout.generate.moments import DAY, month_of
@@ -15,7 +16,7 @@ from tieout.generate.parties import Parties, parties
 from tieout.generate.plan import LIFE_MONTHS, Block, Plan
 from tieout.generate.rows import Rows
 from tieout.generate.settlements import credit_notes, settle
-from tieout.generate.truth import Labelled
+from tieout.generate.truth import Labelled, Labels
 
 # Parents before children: the order in which rows can be inserted, and backwards the one in which they can go.
 TABLES = (
@@ -41,6 +42,7 @@ class Chapter:
 
     rows: list[Rows]
     labelled: Labelled | None = None
+    anomalies: Labels | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,10 @@ class Life:
         balance = payouts.Balance(plan, self._first_month, (self.until - 1) // DAY)
         for block in plan.blocks(self._first_month, self.until):
             yield self._documents(block, balance)
+        if plan.anomalies is not None:
+            put_in = Anomalies(plan, own, self.customers, self.suppliers, self.until)
+            rows, labels = put_in.rows(range(self._first_month, month_of((self.until - 1) // DAY) + 1))
+            yield Chapter(rows, anomalies=labels)
         paid_out = balance.payouts()
         yield Chapter(
             [
