@@ -297,7 +297,9 @@ def _duplicate_bill(to: _Month, party: int, day: int, chance: Chance) -> None:
     else:
         second = Order(party, total, day, day + 14)
     (again,) = to.add(_OWN, second)
-    to.labels.append(_Label("duplicate_bill", _OWN, [at, again], ("ap_bill", _document(again))))
+    # Of one day's two bills the one with the higher id is called the second.
+    later = (lambda made: max(made.document[at], made.document[again])) if second.day == day else _document(again)
+    to.labels.append(_Label("duplicate_bill", _OWN, [at, again], ("ap_bill", later)))
 
 
 def _unusual_bill(to: _Month, party: int, day: int, chance: Chance) -> None:

@@ -34,8 +34,8 @@ _TREND_MOST = 400
 # Errors beyond so many usual distances from the median count as that in choosing: one spike must not choose.
 _CLIP = 10.0
 # A normal deviate lies within 3 standard deviations; where the past had longer tails, they count instead, by its ninth
-# decile, which the rare anomaly among the past's errors does not move. That point is 1.82 times a normal deviate's ninth
-# decile and 1.99 times Student's t's of five degrees; cash is between them.
+# decile, which the rare anomaly among the past's errors does not move. The same point is 1.82 ninth deciles for a
+# normal deviate and 1.99 for Student's t of five degrees; cash is between them.
 _USUAL_DEVIATION, _DECILE_TO_EDGE = 3.0, 1.9
 _MAD_TO_DEVIATION = 1.4826
 # The past is searched for a period whenever it has doubled.
