@@ -78,6 +78,7 @@ TABLES = {
         "invoice_id": "varchar",
         "org_id": "varchar",
         "invoice_number": "varchar",
+        "invoice_date": "date",
         "status": "varchar",
         "currency": "varchar",
         "total_amount": MONEY,
@@ -324,7 +325,7 @@ def books(silver):
         ("p-12", "i-01", None, "900", ago(10)),  # reversed since
     )
     insert("credit_notes", ("i-01", None, "issued", "20.01", ago(3)), ("i-01", None, "void", "500", ago(3)))
-    insert("ar_invoices", ("i-01", ORG, "A-1", "issued", "USD", "100.0000", None))
+    insert("ar_invoices", ("i-01", ORG, "A-1", ago(90), "issued", "USD", "100.0000", None))
 
     def bill(key, number, total, day, supplier="s-1", status="approved", voided_on=None) -> tuple:
         return (key, ORG, supplier, number, status, "USD", total, day, voided_on)

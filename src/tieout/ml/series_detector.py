@@ -48,12 +48,14 @@ _ROUNDING = 1e-9
 @dataclass(frozen=True)
 class Judged:
     """Arrays of one length. score: 0 to 1, 0.5 at the edge of the usual, 0.8 at twice as far; 0 where nothing can be
-    said. level and season add up to what was expected, NaN where nothing was; spread is the usual deviation."""
+    said. level and season add up to what was expected, NaN where nothing was; spread is the usual deviation, edge how far
+    off a point may be and still be usual."""
 
     score: np.ndarray
     level: np.ndarray
     season: np.ndarray
     spread: np.ndarray
+    edge: np.ndarray
 
 
 def anomaly_scores(
@@ -86,7 +88,7 @@ def judge(
         raise ValueError("a value is infinite: give NaN where there is none")
     if np.count_nonzero(~np.isnan(x)) <= MIN_PAST:
         nothing = np.full(len(x), np.nan)
-        return Judged(np.zeros(len(x)), nothing, nothing, nothing)
+        return Judged(np.zeros(len(x)), nothing, nothing, nothing, nothing)
     # Known from the start: a step measured over the whole series would let the future in.
     step = int(np.median(np.diff(seconds[: MIN_PAST + 1])))
     centered = x - _trailing_median(x, min(max(7 * _DAY // step, MIN_PAST), _TREND_MOST), include=True)
@@ -140,6 +142,7 @@ def _judged(
         level=np.stack(levels)[chosen, rows],
         season=np.stack(seasons)[chosen, rows],
         spread=spread,
+        edge=edge,
     )
 
 
