@@ -114,8 +114,8 @@ org_usual as (
 )
 select ranked.org_id, ranked.subject_id, ranked.occurred_on, ranked.amount, ranked.currency, ranked.direction,
        ranked.party, ranked.is_judged, ranked.party_rows, party_usual.party_median, party_usual.party_spread,
-       org_usual.org_median, org_usual.org_spread, ranked.gap_days, party_usual.usual_gap, ranked.weekday,
-       ranked.weekday_rows, ranked.direction_rows
+       ranked.org_rows, org_usual.org_median, org_usual.org_spread, ranked.gap_days, party_usual.usual_gap,
+       ranked.weekday, ranked.weekday_rows, ranked.direction_rows
 from ranked
 inner join party_usual
     on party_usual.org_id = ranked.org_id

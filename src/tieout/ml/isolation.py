@@ -25,7 +25,7 @@ TREES = 200
 # Fewer rows than this do not show what is usual.
 MIN_ROWS = 200
 # A counterparty's own median counts from this many payments on; before, its organization's median stands in.
-OWN_HABIT = 5
+OWN_HABIT = 10
 # Scores of ordinary payments lie around 0.4 to 0.5; the paper calls those well above 0.6 anomalies.
 THRESHOLD = 0.65
 HIGH_SCORE = 0.75
@@ -40,6 +40,9 @@ PLAIN_RATIO = 4
 PLAIN_DISTANCE = 3.0
 # Amounts that hardly differ would make any cent a long way: no distance counts for less than this (in logs).
 MIN_SPREAD = math.log(1.5)
+# Three standard errors of a distance of quartiles, times the root of the number of amounts: one is 1.17 of it for a
+# normal deviate.
+SPREAD_ERROR = 3 * 1.17
 # Gap and weekday add to an amount; alone they are no reason to look at a payment.
 PLAIN_GAP = math.log(4)
 PLAIN_WEEKDAY = -math.log(0.01)
@@ -116,16 +119,10 @@ def _has_habits(row: dict[str, Any]) -> bool:
 
 
 def _usual(row: dict[str, Any]) -> tuple[Decimal, float]:
-    """(median, spread) that an amount is measured by.
-
-    Few amounts lie close by chance: a counterparty's spread counts beside its organization's, as if that had been seen
-    OWN_HABIT times.
-    """
-    if not _has_habits(row):
-        return row["org_median"], row["org_spread"]
-    seen = row["party_rows"]
-    spread = (seen * row["party_spread"] + OWN_HABIT * row["org_spread"]) / (seen + OWN_HABIT)
-    return row["party_median"], spread
+    """(median, spread) that an amount is measured by. Few amounts lie close by chance, so the upper end of what their
+    spread may be counts."""
+    whose = "party" if _has_habits(row) else "org"
+    return row[f"{whose}_median"], row[f"{whose}_spread"] * math.exp(SPREAD_ERROR / math.sqrt(row[f"{whose}_rows"]))
 
 
 def _distance(amount: Decimal, usual: Decimal, spread: float) -> float:

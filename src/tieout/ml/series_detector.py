@@ -48,8 +48,8 @@ _ROUNDING = 1e-9
 @dataclass(frozen=True)
 class Judged:
     """Arrays of one length. score: 0 to 1, 0.5 at the edge of the usual, 0.8 at twice as far; 0 where nothing can be
-    said. level and season add up to what was expected, NaN where nothing was; spread is the usual deviation, edge how far
-    off a point may be and still be usual."""
+    said. level and season add up to what was expected, NaN where nothing was. spread is the usual deviation, edge how
+    far off a point may be and still be usual."""
 
     score: np.ndarray
     level: np.ndarray

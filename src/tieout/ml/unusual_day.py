@@ -44,10 +44,12 @@ _FLOWS = {
     "invoiced": ("document_day", "invoiced"),
     "billed": ("document_day", "billed by suppliers"),
 }
-# Sales and purchases of a day: what was issued, and has not been voided by the day.
+# Sales and purchases of a day: what was issued, and has not been voided by the day. The largest document of a day is
+# told as itself, if it is unusual.
 DOCUMENTS = """
 select org_id, currency, booked_on,
-       cast(sum(invoiced) as decimal(38, 4)) as invoiced, cast(sum(billed) as decimal(38, 4)) as billed
+       sum(invoiced) as invoiced, max(invoiced) as largest_invoiced,
+       sum(billed) as billed, max(billed) as largest_billed
 from (
     select org_id, currency, invoice_date as booked_on, total_amount as invoiced, cast(0 as decimal(19, 4)) as billed
     from {silver}.stg_app_db__ar_invoices
@@ -90,7 +92,8 @@ def unusual_days(
         off = _holidays(countries.get(org_id), min(moved).year, day.year)
         for flow in _FLOWS:
             totals = {on: row[flow] for on, row in moved.items() if row.get(flow)}
-            yield from _of_series(org_id, currency, flow, totals, day, off)
+            largest = {on: row.get(f"largest_{flow}", Decimal(0)) for on, row in moved.items()}
+            yield from _of_series(org_id, currency, flow, totals, largest, day, off)
 
 
 def _holidays(country: str | None, first_year: int, last_year: int) -> Collection[date]:
@@ -106,7 +109,13 @@ def _holidays(country: str | None, first_year: int, last_year: int) -> Collectio
 
 
 def _of_series(
-    org_id: str, currency: str, flow: str, totals: dict[date, Decimal], day: date, off: Collection[date]
+    org_id: str,
+    currency: str,
+    flow: str,
+    totals: dict[date, Decimal],
+    largest: dict[date, Decimal],
+    day: date,
+    off: Collection[date],
 ) -> Iterator[Alert]:
     if len(totals) <= MIN_CASH_DAYS:
         return
@@ -122,7 +131,8 @@ def _of_series(
         if on not in totals or len(before) < max(MIN_CASH_DAYS, MIN_CASH_SHARE * len(year)):
             continue
         total, usual = totals[on], to_money(expected[at], 2)
-        is_plain = total >= PLAIN_RATIO * usual and total >= PLAIN_RECORD * before[-2]
+        rest = total - largest[on]
+        is_plain = rest >= PLAIN_RATIO * usual and rest >= PLAIN_RECORD * before[-2]
         if is_plain and on > day - timedelta(days=LOOKBACK_DAYS):
             yield _alert(org_id, currency, flow, on, total, usual, judged, at)
 

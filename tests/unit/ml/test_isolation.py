@@ -23,6 +23,7 @@ def payment(number: int, amount: str, **other) -> dict:
         "party_rows": 24,
         "party_median": Decimal("1000.0000"),
         "party_spread": 0.4,
+        "org_rows": 500,
         "org_median": Decimal("1500.0000"),
         "org_spread": 0.6,
         "gap_days": 14,

@@ -96,7 +96,15 @@ def test_a_day_of_many_bills_is_told_as_one_of_documents():
     planted = max(day for day in billed if day.weekday() == 2)
     billed[planted] = Decimal("90000.0000")
     found = [
-        {"org_id": "org", "currency": "USD", "booked_on": day, "invoiced": Decimal(0), "billed": total}
+        {
+            "org_id": "org",
+            "currency": "USD",
+            "booked_on": day,
+            "invoiced": Decimal(0),
+            "largest_invoiced": Decimal(0),
+            "billed": total,
+            "largest_billed": total / 10,
+        }
         for day, total in billed.items()
     ]
     (alert,) = unusual_days(found, max(billed), {"org": "US"})
@@ -104,3 +112,7 @@ def test_a_day_of_many_bills_is_told_as_one_of_documents():
     assert alert.reason.startswith("billed by suppliers 90,000.00 USD on Wednesday")
     (again,) = unusual_days(found, max(billed), {"org": "no such country"})
     assert again.alert_id == alert.alert_id
+    # one large bill is told as a bill
+    for row in found:
+        row["largest_billed"] = row["billed"]
+    assert list(unusual_days(found, max(billed))) == []
