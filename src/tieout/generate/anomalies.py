@@ -67,6 +67,8 @@ class _Label:
     group: int
     orders: Sequence[int]
     subject: tuple[str, Callable[[Made], str]]
+    # A moment that completes it later than its rows do.
+    since: int = 0
 
 
 @dataclass
@@ -173,7 +175,7 @@ class Anomalies:
         done = [at for i in label.orders for at in (made.created[i], *made.cleared[i])]
         touched = [key for i in label.orders for key in (made.document[i], *made.payment[i], *made.transaction[i])]
         subject, key = label.subject
-        return _line(label.kind, subject, key(made), org, max(done), touched)
+        return _line(label.kind, subject, key(made), org, max(label.since, *done), touched)
 
     def _direct(self, staged: _Month) -> tuple[list[Rows], list[dict[str, Any]]]:
         """Bank bookings without a payment, and their journals: the ledger's cash is the bank's."""
@@ -376,9 +378,10 @@ def _overdue(to: _Month, party: int, day: int, chance: Chance) -> None:
     customer = chance.between("customer", 0, to.plan.customers - 1)
     currency = int(to.customers.currency[customer])
     total = minor(chance.between("cents", 50_000, 2_000_000), currency)
-    (at,) = to.add(_OWED, Order(customer, total, day, day + int(to.customers.terms[customer])))
+    due = day + int(to.customers.terms[customer])
+    (at,) = to.add(_OWED, Order(customer, total, day, due))
     key = f"{to.customers.id[customer].as_py()}/{CODES[currency]}"
-    to.labels.append(_Label("overdue_receivable", _OWED, [at], ("customer", lambda made: key)))
+    to.labels.append(_Label("overdue_receivable", _OWED, [at], ("customer", lambda made: key), (due + 1) * DAY))
 
 
 def _unusual_day(to: _Month, party: int, day: int, chance: Chance) -> None:
