@@ -50,7 +50,7 @@ def draw_alerts(rows: list[dict[str, Any]], alerts: list[Alert], labels: list[di
     ):
         here = [day for key, day in places if key == f"{org}/{currency}/outflow" and day in days[shown]]
         axes.scatter(here, [float(totals[day]) * scale for day in here], zorder=3, **style)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.15 * scale * values[shown].max())
     axes.set_xlim(days[shown][0], days[shown][-1] + timedelta(days=3))
     axes.set_ylabel(f"{currency} million a day")
     axes.set_title("Cash paid out by one organization of a generated company", loc="left")

@@ -66,8 +66,9 @@ def anomaly_scores(
     """How unusual each point is, float64[n] in 0 to 1, by the points before it alone.
 
     timestamps: n dates, datetimes or datetime64, rising, one step apart (a gap is allowed). values: n floats, NaN where
-    one is missing. holidays: days on which no one works; they are judged as Sundays. A missing point, and the first
-    MIN_PAST, score 0. Raises ValueError where the two differ in length, timestamps do not rise, or a value is infinite.
+    one is missing. holidays: days on which others rest; where the series was seen to, they are judged as Sundays. A
+    missing point, and the first MIN_PAST, score 0. Raises ValueError where the two differ in length, timestamps do not
+    rise, or a value is infinite.
     """
     return judge(timestamps, values, holidays).score
 
@@ -96,7 +97,8 @@ def judge(
     levels, seasons, errors = [], [], []
     weekday = _weekday(seconds // _DAY)
     if holidays:
-        weekday[np.isin(seconds // _DAY, np.array(list(holidays), "datetime64[D]").astype(np.int64))] = _SUNDAY
+        off = np.isin(seconds // _DAY, np.array(list(holidays), "datetime64[D]").astype(np.int64))
+        weekday = np.where(_kept(centered, weekday, off & (weekday < _SATURDAY)), _SUNDAY, weekday)
     for season in _seasons(seconds, step, x, centered, weekday):
         rest = x - season
         for window in _LEVELS:
@@ -185,6 +187,21 @@ def _seasons(
 def _weekday(day: np.ndarray) -> np.ndarray:
     """0 for Monday to 6 for Sunday; day counts from 1970-01-01."""
     return (day + 3) % 7
+
+
+def _kept(centered: np.ndarray, weekday: np.ndarray, off: np.ndarray) -> np.ndarray:
+    """Which of the holidays ``off`` are kept: most of the last _SEASON_POINTS before, and at least _SEASON_LEAST, were
+    nearer to what a Sunday brings than to what their weekday does. Not every business rests when its country does."""
+    effects = _effects(centered, weekday)
+    sundays = np.flatnonzero(weekday == _SUNDAY)
+    kept, votes = np.zeros(len(off), bool), []
+    for at in np.flatnonzero(off).tolist():
+        last = votes[-_SEASON_POINTS:]
+        kept[at] = len(last) >= _SEASON_LEAST and 2 * sum(last) > len(last)
+        before = sundays[: np.searchsorted(sundays, at)]
+        if len(before) and not np.isnan(centered[at]):
+            votes.append(abs(centered[at] - effects[before[-1]]) < abs(centered[at] - effects[at]))
+    return kept
 
 
 def _effects(centered: np.ndarray, label: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 its past leads one to expect.
 
 The series detector judges the square root of the day's total: a sum of ever more payments varies as its root does, so
-that busy and quiet seasons are judged alike. Public holidays of the organization's country are judged as Sundays. A day
-becomes an alert only where its score is high and its total plainly above what was expected.
+that busy and quiet seasons are judged alike. Public holidays of the organization's country are judged as Sundays where
+they are kept. A day becomes an alert only where its score is high and its total plainly above what was expected.
 """
 
 from __future__ import annotations
