@@ -100,12 +100,16 @@ def generate(
     end: Annotated[str | None, typer.Option(help="Last day, YYYY-MM-DD.")] = None,
     replace: Annotated[bool, typer.Option(help="Delete all rows of the app database first.")] = False,
     advance: Annotated[int, typer.Option(min=0, help="Live N more days instead of starting anew.")] = 0,
+    anomalies: Annotated[
+        int | None,
+        typer.Option(min=0, help="Put in about N labelled anomalies of each kind a year; 0: suppliers with habits."),
+    ] = None,
 ) -> None:
     """Fill the app database, and landing, with a company's life."""
     with _clear_errors():
         from tieout.generate.command import run as make
 
-        make(scale, seed, start, end, replace, advance)
+        make(scale, seed, start, end, replace, advance, anomalies)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from tieout.connections import execute, query
 from tieout.ml import alert_status, lake
 from tieout.ml.anomalies import run_anomalies
 from tieout.ml.forecast import HORIZON_DAYS, run_forecast
+from tieout.ml.isolation import FEATURES
 from tieout.ml.tables import ACCURACY, ALERTS, FORECAST, ML_TABLES, ensure_ml_tables, replace_day
 
 pytestmark = pytest.mark.integration
@@ -37,7 +38,10 @@ TABLES = {
         "opened_on": "date",
     },
     "bank_transactions": {
+        "bank_transaction_id": "varchar",
         "org_id": "varchar",
+        "payment_id": "varchar",
+        "counterparty": "varchar",
         "transfer_group_id": "varchar",
         "currency": "varchar",
         "amount": MONEY,
@@ -97,6 +101,7 @@ TABLES = {
     "organizations": {
         "org_id": "varchar",
         "name": "varchar",
+        "country": "varchar",
         "base_currency": "varchar",
         "minimum_cash_balance": MONEY,
     },
@@ -213,6 +218,10 @@ def stored_kind(kind: str, columns: str) -> list[tuple]:
     )
 
 
+def booked(org, amount, day, currency="KWD", transfer=None, key=None, party=None, paid=None) -> tuple:
+    return (key, org, paid, party, transfer, currency, amount, day)
+
+
 @pytest.fixture(scope="module")
 def cash(silver):
     """40 weeks of 100.00 in on Mondays and 30.125 out on Fridays, with rows that must not count."""
@@ -221,14 +230,14 @@ def cash(silver):
     mondays = [monday + timedelta(weeks=i) for i in range(1, 41)]
     insert("bank_accounts", (ORG, "KWD", "1000.0000", monday), (ORG, "EUR", "5", monday))
     insert("bank_accounts", (ORG, "KWD", "7777", monday), deleted=True)
-    insert("bank_transactions", *((ORG, None, "KWD", "100", day) for day in mondays))
-    insert("bank_transactions", *((ORG, None, "KWD", "-30.125", day + timedelta(days=4)) for day in mondays))
+    insert("bank_transactions", *(booked(ORG, "100", day) for day in mondays))
+    insert("bank_transactions", *(booked(ORG, "-30.125", day + timedelta(days=4)) for day in mondays))
     insert(
         "bank_transactions",
-        (ORG, "t-1", "KWD", "-500", DAY),
-        (ORG, None, "KWD", "12345", DAY + timedelta(days=1)),
+        booked(ORG, "-500", DAY, transfer="t-1"),
+        booked(ORG, "12345", DAY + timedelta(days=1)),
     )
-    insert("bank_transactions", (ORG, None, "KWD", "999", DAY), deleted=True)
+    insert("bank_transactions", booked(ORG, "999", DAY), deleted=True)
 
 
 def test_forecast_is_exact_where_the_past_is(cash):
@@ -319,7 +328,7 @@ def books(silver):
         ("p-12", "i-01", None, "900", ago(10)),  # reversed since
     )
     insert("credit_notes", ("i-01", None, "issued", "20.01", ago(3)), ("i-01", None, "void", "500", ago(3)))
-    insert("ar_invoices", ("i-01", ORG, "A-1", "issued", "USD", "100.0000", None, "c-1", ago(9), ago(2)))
+    insert("ar_invoices", ("i-01", ORG, "A-1", "issued", "USD", "100.0000", None, "c-1", ago(90), ago(60)))
 
     def bill(key, number, total, day, supplier="s-1", status="approved", voided_on=None) -> tuple:
         return (key, ORG, supplier, number, status, "USD", total, day, voided_on, day + timedelta(days=30))
@@ -346,6 +355,8 @@ def test_rules_raise_what_is_wrong_and_nothing_else(books):
         "duplicate_bill": 2,
         "over_allocation": 2,
         "unusual_payment": 0,
+        "unusual_bill": 0,
+        "unusual_bank_transaction": 0,
         "unusual_day": 0,
     }
     reasons = {o.kind: o.reason for o in outcomes}
@@ -427,12 +438,45 @@ def test_a_planted_payment_is_found(books):
     assert "this supplier's usual" in found[0][1] and "to Bolt" in found[0][1]
 
 
+def test_a_planted_bill_and_booking_are_found(books):
+    org = "55555555-0000-0000-0000-000000000000"
+    amounts = [str(200 + (i * 37) % 60) for i in range(300)]
+
+    def bill(key, amount, days, status="approved"):
+        return (key, org, "s-2", key, status, "USD", amount, ago(days), None, ago(days - 30))
+
+    insert(
+        "ap_bills",
+        *(bill(f"u-{i:03}", amount, 1 + i) for i, amount in enumerate(amounts)),
+        bill("u-900", "9000", 2),
+        bill("u-901", "9000.01", 3, "draft"),
+    )
+    rows = [booked(org, f"-{amount}", ago(1 + i), "USD", None, f"k-{i:03}", "Bolt") for i, amount in enumerate(amounts)]
+    insert(
+        "bank_transactions",
+        *rows,
+        booked(org, "-9000", ago(2), "USD", None, "k-900", "Bolt"),
+        booked(org, "-9000", ago(3), "USD", None, "k-901", "Bolt", paid="p-01"),  # told as its payment
+        booked(org, "-9000", ago(3), "USD", "t-7", "k-902", "Bolt"),
+    )
+    run_anomalies(BATCH)
+    ((subject, reason, evidence),) = stored_kind("unusual_bill", "subject_id, reason, evidence")
+    assert subject == "u-900" and "billed by Bolt" in reason
+    assert set(json.loads(evidence)["contributions"]) == set(FEATURES)
+    ((subject, reason),) = stored_kind("unusual_bank_transaction", "subject_id, reason")
+    assert subject == "k-900" and "this payee's usual" in reason
+
+
 def test_a_planted_day_is_found(books):
     working = [day for day in (DAY - timedelta(days=back) for back in range(200)) if day.weekday() < 5]
     other = "22222222-0000-0000-0000-000000000000"
     planted = working[3]
-    insert("bank_transactions", *((other, None, "USD", str(100 + i * 7 % 11), day) for i, day in enumerate(working)))
-    insert("bank_transactions", (other, None, "USD", "5000.0001", planted), (other, "t-9", "USD", "90000", working[5]))
+    insert("bank_transactions", *(booked(other, str(100 + i * 7 % 11), day, "USD") for i, day in enumerate(working)))
+    insert(
+        "bank_transactions",
+        booked(other, "5000.0001", planted, "USD"),
+        booked(other, "90000", working[5], "USD", transfer="t-9"),
+    )
     run_anomalies(BATCH)
     assert stored_kind("unusual_day", "subject_id, amount") == [
         (f"{other}/USD/inflow/{planted}", Decimal("5000.0001") + 100 + 3 * 7 % 11)
@@ -564,7 +608,12 @@ def test_overdue_receivables_are_one_alert_a_customer_and_currency(books):
 def test_cash_expected_below_its_minimum(books):
     low, without, other = (f"{i}4444444-0000-0000-0000-000000000000" for i in range(3))
     at = f"{DAY} 10:00:00 UTC"
-    insert("organizations", (low, "Low", "USD", "1000"), (without, "None", "USD", None), (other, "Rich", "USD", "1000"))
+    insert(
+        "organizations",
+        (low, "Low", "US", "USD", "1000"),
+        (without, "None", "US", "USD", None),
+        (other, "Rich", "US", "USD", "1000"),
+    )
     insert(
         "fx_rates",
         (low, "EUR", "USD", "spot", ago(3), "2", at),

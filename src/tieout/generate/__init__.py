@@ -13,9 +13,10 @@ Deliberately absent: journals in base currency (each is in its document's curren
 
 from tieout.generate.rates import FaultRates, Rates
 from tieout.generate.run import GenerateError, Summary, advance, generate
-from tieout.generate.truth import DELETES, FAULTS, LATE_ROWS, read_truth
+from tieout.generate.truth import ANOMALIES, DELETES, FAULTS, LATE_ROWS, read_truth
 
 __all__ = [
+    "ANOMALIES",
     "DELETES",
     "FAULTS",
     "LATE_ROWS",

@@ -12,7 +12,9 @@ from tieout.generate.run import END, START, GenerateError, Summary, advance, gen
 from tieout.local.progress import Board
 
 
-def run(scale: str, seed: int, start: str | None, end: str | None, replace: bool, days: int) -> None:
+def run(
+    scale: str, seed: int, start: str | None, end: str | None, replace: bool, days: int, anomalies: int | None
+) -> None:
     """Generate a company, or let the one there is live ``days`` more days; show progress and what was written."""
     with Board() as board:
         step = board.step("generate", "drawing the company")
@@ -23,7 +25,9 @@ def run(scale: str, seed: int, start: str | None, end: str | None, replace: bool
         if days:
             summary = advance(days, progress)
         else:
-            summary = generate(scale, seed, _day(start, START), _day(end, END), progress, replace=replace)
+            summary = generate(
+                scale, seed, _day(start, START), _day(end, END), progress, replace=replace, anomalies=anomalies
+            )
         step.finish(f"{summary.rows:,} rows up to {summary.last_day} in {summary.seconds:.1f} s")
     Console().print(_table(summary))
 
@@ -53,6 +57,10 @@ def _table(summary: Summary) -> Table:
     names = dict.fromkeys(name for counts in used.values() for name in counts)
     for name in names:
         table.add_row(name, *(f"{counts[name]:,}" if counts[name] else "" for counts in used.values()))
-    if summary.faults:
-        table.caption = "faults: " + ", ".join(f"{label} {n}" for label, n in sorted(summary.faults.items()))
+    put_in = {"faults": summary.faults, "anomalies": summary.anomalies}
+    table.caption = "\n".join(
+        f"{name}: " + ", ".join(f"{label} {n}" for label, n in sorted(counts.items()))
+        for name, counts in put_in.items()
+        if counts
+    )
     return table

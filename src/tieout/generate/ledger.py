@@ -19,9 +19,9 @@ from tieout.generate.settlements import CreditNotes, Payments
 from tieout.generate.world import ACCOUNT, CODES, DIGITS, REVENUE, SPENDING
 
 # Journals of one document's serial, by what they are of; a payment has a serial of its own.
-_ISSUE, _VOID, _CREDIT, _CLEAR, _REVERSE, TRANSFER = range(6)
-_MEMOS = ("Issued", "Voided", "Credited", "Settled", "Reversed", "Transferred")
-_LINES = 8
+_ISSUE, _VOID, _CREDIT, _CLEAR, _REVERSE, TRANSFER, MANUAL = range(7)
+_MEMOS = ("Issued", "Voided", "Credited", "Settled", "Reversed", "Transferred", "Entered by hand")
+LINES = 8
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,12 @@ class Event:
     """Journals of one kind. lines: (account code or positions in CHART, int64[n] signed minor units), debit positive.
 
     Lines of zero are left out. when: the moment of posting, NEVER for no journal; visible: when it was committed.
+    document_type: none, as document_id, for a journal entered by hand.
     """
 
     kind: int
     serial: np.ndarray
-    document_type: str
+    document_type: str | None
     document_id: pa.Array
     org: np.ndarray
     currency: np.ndarray
@@ -60,9 +61,9 @@ def journals(plan: Plan, organizations: Organizations, event: Event) -> Rows:
     order = np.argsort(of, kind="stable")
     of = of[order]
     accounts, amounts, numbers = (np.concatenate(x)[order] for x in (account, amount, line))
-    serial = event.serial * _LINES + event.kind
+    serial = event.serial * LINES + event.kind
     journal = uuids(Draws(plan.seed, serial), "journal", event.when)
-    draws = Draws(plan.seed, serial[of] * _LINES + numbers)
+    draws = Draws(plan.seed, serial[of] * LINES + numbers)
 
     def build(at: np.ndarray, until: int) -> dict[str, pa.Array]:
         rows = of[at]

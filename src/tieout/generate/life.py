@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tieout.generate import bank, cards, ledger, netsuite, payouts, stripe
+from tieout.generate.anomalies import Anomalies
 from tieout.generate.bank_rules import bank_rule_rows
 from tieout.generate.documents import documents
 from tieout.generate.fx import fx_rows
@@ -17,7 +18,7 @@ from tieout.generate.plan import LIFE_MONTHS, Block, Plan
 from tieout.generate.planning import planning
 from tieout.generate.rows import Rows
 from tieout.generate.settlements import credit_notes, settle
-from tieout.generate.truth import Labelled
+from tieout.generate.truth import Labelled, Labels
 from tieout.generate.wealth import wealth
 
 # Parents before children: the order in which rows can be inserted, and backwards the one in which they can go.
@@ -49,6 +50,7 @@ class Chapter:
 
     rows: list[Rows]
     labelled: Labelled | None = None
+    anomalies: Labels | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,10 @@ class Life:
         balance = payouts.Balance(plan, self._first_month, (self.until - 1) // DAY)
         for block in plan.blocks(self._first_month, self.until):
             yield self._documents(block, balance)
+        if plan.anomalies is not None:
+            put_in = Anomalies(plan, own, self.customers, self.suppliers, self.until)
+            rows, labels = put_in.rows(range(self._first_month, month_of((self.until - 1) // DAY) + 1))
+            yield Chapter(rows, anomalies=labels)
         paid_out = balance.payouts()
         yield Chapter(
             [

@@ -17,6 +17,8 @@ from tieout.generate.rows import Rows
 from tieout.generate.world import ACCOUNT, CHART, CODES, CURRENCIES, DIGITS, ORGANIZATIONS
 
 OPERATING, RESERVE = "Operating", "Reserve"
+# Where anomalies are put in, one organization's minimum of cash is so many times what it would be: see anomalies.py.
+LOW_CASH_ORG, _LOW_CASH_TIMES = 5, 100
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ def organizations(plan: Plan) -> Organizations:
     company = names(plan.seed).company
     base = np.array([o.base for o in ORGANIZATIONS], np.int64)
     # One to three million dollars' worth, in whole thousands.
-    least = _in_currency(draws.between("organization/minimum", 1_000, 3_000) * 100_000, base)
+    least = in_currency(draws.between("organization/minimum", 1_000, 3_000) * 100_000, base)
+    if plan.anomalies:
+        least[LOW_CASH_ORG] *= _LOW_CASH_TIMES
 
     def organization_rows(at: np.ndarray, until: int) -> dict[str, pa.Array]:
         return {
@@ -86,7 +90,7 @@ def organizations(plan: Plan) -> Organizations:
     bank_ids = uuids(bank_draws, "bank_account", bank_created)
     # Two to nine million dollars' worth, in whole thousands.
     worth = bank_draws.between("bank/opening", 2_000, 9_000) * 100_000
-    opening = _in_currency(worth, bank_currency)
+    opening = in_currency(worth, bank_currency)
     digits = DIGITS[bank_currency]
     last_four = bank_draws.below("bank/number", 10_000)
     bank_names = [f"{kind} {CODES[currency]}" for _, currency, kind in banks]
@@ -127,7 +131,7 @@ def organizations(plan: Plan) -> Organizations:
     )
 
 
-def _in_currency(cents: np.ndarray, currency: np.ndarray) -> np.ndarray:
+def in_currency(cents: np.ndarray, currency: np.ndarray) -> np.ndarray:
     """US cents as minor units of each row's currency."""
     fraction = np.array([c.minor_per_cent for c in CURRENCIES], np.int64)[currency]
     return cents * fraction[:, 0] // fraction[:, 1]

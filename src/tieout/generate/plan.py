@@ -41,7 +41,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a company's life follows from. Days are day numbers; volumes are per 1,000 days."""
+    """Everything that a company's life follows from. Days are day numbers; volumes are per 1,000 days.
+
+    anomalies: about how many of each kind are put in a year; None for a company without them (anomalies.py).
+    """
 
     seed: int
     start: int
@@ -50,9 +53,18 @@ class Plan:
     customers: int
     suppliers: int
     rates: Rates = field(default_factory=Rates)
+    anomalies: int | None = None
 
     @classmethod
-    def of(cls, scale: int | str, seed: int, start: date, end: date, rates: Rates | None = None) -> Plan:
+    def of(
+        cls,
+        scale: int | str,
+        seed: int,
+        start: date,
+        end: date,
+        rates: Rates | None = None,
+        anomalies: int | None = None,
+    ) -> Plan:
         """A plan that makes about ``scale`` rows (app database and landing together) from ``start`` to ``end``."""
         rows = rows_of(scale)
         days = (end - start).days + 1
@@ -74,6 +86,7 @@ class Plan:
             customers=min(max(24, invoices // 25), 100_000),
             suppliers=min(max(12, invoices // 60), 50_000),
             rates=rates or Rates(),
+            anomalies=anomalies,
         )
 
     def parties(self, side: str, month: int) -> int:

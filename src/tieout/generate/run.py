@@ -22,7 +22,7 @@ from tieout.generate.plan import Plan, PlanError, rows_of
 from tieout.generate.rates import Rates
 from tieout.generate.state import State, read_state, write_state
 from tieout.generate.target import Target
-from tieout.generate.truth import DELETES, FAULTS, LATE_ROWS, forget_truth, moment, write_truth
+from tieout.generate.truth import ANOMALIES, DELETES, FAULTS, LATE_ROWS, forget_truth, moment, write_truth
 
 # (rows written so far, rows expected in all, what is being written)
 Progress = Callable[[int, int, str], None]
@@ -47,6 +47,7 @@ class Summary:
     late: Counter[str] = field(default_factory=Counter)
     delivered: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
+    anomalies: Counter[str] = field(default_factory=Counter)
     files: int = 0
     seconds: float = 0.0
 
@@ -64,19 +65,21 @@ def generate(
     progress: Progress | None = None,
     *,
     rates: Rates | None = None,
+    anomalies: int | None = None,
     replace: bool = False,
     target: Target | None = None,
 ) -> Summary:
     """Make a company that lives from ``start`` to ``end``, both included.
 
     scale: about how many rows in all, a number or a name of plan.SCALES. The same arguments make the same content.
+    anomalies: how many of each kind to put in a year, see anomalies.py; their rows come on top of the scale.
     replace: delete all rows of the app database, and the generator's own landing files, first. Without it, a database
     that already has a generated company is refused. All rows come in one transaction; extracts and truth are written
     before it ends, so that a failure leaves files that the next call replaces, and no rows.
     """
     try:
         expected = rows_of(scale)
-        plan = Plan.of(expected, seed, start, end, rates)
+        plan = Plan.of(expected, seed, start, end, rates, anomalies)
     except PlanError as error:
         raise GenerateError(str(error)) from error
     return live(plan, end, target or Target.of_settings(), progress, replace=replace, expected=expected)
@@ -109,6 +112,7 @@ def live(
         unchecked = suspend_checks(conn)
         until = end_of(day_number(end))
         found: list[dict[str, Any]] = []
+        anomalous: list[dict[str, Any]] = []
         with LandingWriter(target, end) as landing:
             with Loader(conn) as loader:
                 for chapter in Life(plan, until).chapters():
@@ -121,13 +125,16 @@ def live(
                             summary.delivered[name] += rows.num_rows
                     if chapter.labelled:
                         found += chapter.labelled.between(0, until)
+                    if chapter.anomalies:
+                        anomalous += chapter.anomalies.between(0, until)
                     if progress:
                         progress(summary.rows, max(expected, summary.rows), "history")
         if unchecked:
             prove(conn, TABLES)
         summary.files = landing.files
         summary.faults.update(line["label"] for line in found)
-        write_truth(target.truth, end, {FAULTS: found})
+        summary.anomalies.update(line["label"] for line in anomalous)
+        write_truth(target.truth, end, {FAULTS: found, ANOMALIES: anomalous})
         write_state(conn, State(plan, end))
     with target.connect(autocommit=True) as conn:
         conn.execute("analyze")
@@ -209,6 +216,8 @@ class _Day:
                 )
         if chapter.labelled:
             self.truth[FAULTS] += chapter.labelled.between(since, until)
+        if chapter.anomalies:
+            self.truth[ANOMALIES] += chapter.anomalies.between(since, until)
 
     def _note_late(self, table: str, rows: pa.Table, committed: Any) -> None:
         ids, stamps = rows.column("id").to_pylist(), rows.column("updated_at").to_pylist()
@@ -238,6 +247,7 @@ class _Day:
                 summary.delivered[name] += rows.num_rows
         summary.late.update(line["table"] for line in self.truth[LATE_ROWS])
         summary.faults.update(line["label"] for line in self.truth[FAULTS])
+        summary.anomalies.update(line["label"] for line in self.truth[ANOMALIES])
 
 
 def _news(plan: Plan, span: range) -> dict[int, _Day]:

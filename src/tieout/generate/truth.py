@@ -2,6 +2,7 @@
 
 ``<home>/truth/<day>/``, where day is the last one that was lived:
   faults.jsonl     a line a faulty charge: its label, both sides' ids, what was off
+  anomalies.jsonl  a line an anomaly: its kind, the alert's subject, when it was there, ids of the rows it is made of
   deletes.jsonl    a line a hard-deleted row: table, id, moment
   late_rows.jsonl  a line a row committed late: table, id, its updated_at, when it was committed
 """
@@ -26,7 +27,7 @@ from tieout.generate.organizations import Organizations
 from tieout.generate.settlements import Payments
 from tieout.generate.world import CODES, DIGITS
 
-FAULTS, DELETES, LATE_ROWS = "faults", "deletes", "late_rows"
+FAULTS, DELETES, LATE_ROWS, ANOMALIES = "faults", "deletes", "late_rows", "anomalies"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -73,11 +74,22 @@ class Labelled:
         return [self.lines[at] for at in np.flatnonzero((self.charged >= since) & (self.charged < until))]
 
 
+@dataclass(frozen=True)
+class Labels:
+    """The lines of anomalies.jsonl."""
+
+    lines: list[dict[str, Any]]
+
+    def between(self, since: int, until: int) -> list[dict[str, Any]]:
+        """The lines of anomalies that were there in full in [since, until)."""
+        return [line for line in self.lines if moment(since) <= line["at"] < moment(until)]
+
+
 def write_truth(folder: Path, day: date, lines: Mapping[str, Iterable[Mapping[str, Any]]]) -> Path:
     """Write one day's files under the truth's ``folder``, in place of what was there. Returns the day's folder."""
     folder = folder / day.isoformat()
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (FAULTS, DELETES, LATE_ROWS):
+    for name in (FAULTS, DELETES, LATE_ROWS, ANOMALIES):
         text = "".join(json.dumps(line) + "\n" for line in lines.get(name, ()))
         (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
     return folder

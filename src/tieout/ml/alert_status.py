@@ -16,6 +16,7 @@ from tieout.errors import TieoutError
 
 NEW, ACKNOWLEDGED, DISMISSED = "new", "acknowledged", "dismissed"
 
+_STYLES = {"high": "bold red", "medium": "bold yellow", "low": "bold"}
 _CURRENT = """
 select distinct on (alert_id) alert_id, status
 from review.ml_alert_status
@@ -71,19 +72,18 @@ def run(dismiss: str | None, acknowledge: str | None, reason: str | None) -> Non
 
 
 def _show(alerts: list[tuple[Any, ...]], decided: dict[str, str]) -> None:
+    """One alert after another, severity first: a table leaves a reason no room beside the ids."""
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from rich.padding import Padding
+    from rich.text import Text
 
-    console = Console()
+    console = Console(highlight=False)
     if not alerts:
         console.print("There are no alerts.")
         return
-    table = Table(title=f"alerts of {alerts[0][3]}")
-    table.add_column("id", no_wrap=True)
-    for name in ("severity", "kind", "status"):
-        table.add_column(name)
-    table.add_column("reason", overflow="fold")
+    console.print(f"{len(alerts)} alerts of {alerts[0][3]}")
     for alert_id, severity, kind, _, reason in alerts:
-        table.add_row(alert_id, severity, kind, decided.get(alert_id, NEW), escape(reason))
-    console.print(table)
+        console.print()
+        head = Text(f"{severity}  {kind}  {decided.get(alert_id, NEW)}", style=_STYLES[severity])
+        console.print(head, Text(alert_id, style="dim"), sep="  ", soft_wrap=True)
+        console.print(Padding(Text(reason), (0, 0, 0, 2)))

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 from tieout.batch import Batch
 from tieout.ml import alert_status, due_rules, isolation, lake, ledger_rules, payment_rules, rules, unusual_day
 from tieout.ml.alerts import Alert
-from tieout.ml.features import MAX_PAYMENTS, payments_statement
+from tieout.ml.features import MAX_ROWS, SUBJECTS, Subject, statement
 from tieout.ml.tables import ALERTS, ensure_ml_tables, replace_day
 
 log = logging.getLogger(__name__)
@@ -36,14 +37,9 @@ def run_anomalies(batch: Batch) -> list[DetectorOutcome]:
     Returns one outcome per detector.
     """
     ensure_ml_tables(tables=(ALERTS,))
-    detectors: list[tuple[str, Callable[[date], tuple[list[Alert], str]]]] = [
-        (rule.kind, lambda day, rule=rule: (rules.find(rule, day), "")) for rule in RULES
-    ]
-    detectors.append((isolation.KIND, _unusual_payments))
-    detectors.append((unusual_day.KIND, lambda day: (unusual_day.find(day), "")))
     statuses = alert_status.statuses()
     outcomes, raised = [], []
-    for kind, detect in detectors:
+    for kind, detect in DETECTORS:
         started = time.monotonic()
         found, reason = detect(batch.day)
         alerts = [alert for alert in found if statuses.get(alert.alert_id) != alert_status.DISMISSED]
@@ -58,9 +54,17 @@ def run_anomalies(batch: Batch) -> list[DetectorOutcome]:
     return outcomes
 
 
-def _unusual_payments(day: date) -> tuple[list[Alert], str]:
-    payments = lake.rows(payments_statement(day))
-    if len(payments) < isolation.MIN_PAYMENTS:
-        return [], f"{len(payments)} payments in the last year do not show what is usual ({isolation.MIN_PAYMENTS} do)"
-    limit = f"only the newest {MAX_PAYMENTS} payments were looked at" if len(payments) == MAX_PAYMENTS else ""
-    return isolation.find_unusual(payments), limit
+def _unusual(subject: Subject, day: date) -> tuple[list[Alert], str]:
+    found = lake.rows(statement(subject, day))
+    if len(found) < isolation.MIN_ROWS:
+        return [], f"{len(found)} rows in the last year do not show what is usual ({isolation.MIN_ROWS} do)"
+    limit = f"only the newest {MAX_ROWS} rows were looked at" if len(found) == MAX_ROWS else ""
+    return isolation.find_unusual(subject, found), limit
+
+
+# Each detector's kind, and what it finds as of a day with what limited it.
+DETECTORS: tuple[tuple[str, Callable[[date], tuple[list[Alert], str]]], ...] = (
+    *((rule.kind, lambda day, rule=rule: (rules.find(rule, day), "")) for rule in RULES),
+    *((subject.kind, partial(_unusual, subject)) for subject in SUBJECTS),
+    (unusual_day.KIND, lambda day: (unusual_day.find(day), "")),
+)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tieout.ml.alerts import money
-from tieout.ml.rules import Rule
+from tieout.ml.rules import Found, Rule
 
 # The aging buckets' bounds: a receivable in the second is slow, beyond the last it is in doubt.
 SLOW_DAYS, DOUBTFUL_DAYS = 30, 90
@@ -17,27 +17,43 @@ SHORT_NOW_DAYS, SHORT_SOON_DAYS = 14, 45
 # As fx_max_age_days in dbt_project.yml: an older rate is not passed off as today's.
 RATE_DAYS = 31
 
+_OWED = Found(
+    subject_type="'customer'",
+    subject_id="concat(overdue.customer_id, '/', overdue.currency)",
+    occurred_on="overdue.oldest_due_date",
+    amount="overdue.amount",
+    currency="overdue.currency",
+    org_id="overdue.org_id",
+    severity=f"case when days_overdue > {DOUBTFUL_DAYS} then 'high' when days_overdue > {SLOW_DAYS} then 'medium' "
+    "else 'low' end",
+    score="1e0",
+)
 OVERDUE_RECEIVABLE = f"""
 with overdue as (
     select org_id, customer_id, currency,
-           cast(least(sum(remaining_amount), decimal '999999999999999.9999') as decimal(19, 4)) as amount,
+           sum(remaining_amount) as amount,
            count(*) as invoices, count_if(is_disputed) as disputed_invoices, min(due_date) as oldest_due_date,
            max(days_overdue) as days_overdue
     from {{gold}}.fact_ar_aging
     where as_of_date = date '{{day}}' and is_overdue
     group by org_id, customer_id, currency
 )
-select overdue.org_id, 'customer' as subject_type, concat(overdue.customer_id, '/', overdue.currency) as subject_id,
-       overdue.oldest_due_date as occurred_on, overdue.amount, overdue.currency,
-       case
-           when days_overdue > {DOUBTFUL_DAYS} then 'high' when days_overdue > {SLOW_DAYS} then 'medium' else 'low'
-       end as severity,
-       1e0 as score, customers.name as party, invoices, disputed_invoices, days_overdue
+{_OWED.select("customers.name as party", "invoices", "disputed_invoices", "days_overdue")}
 from overdue
 left join {{silver}}.stg_app_db__customers as customers on customers.customer_id = overdue.customer_id
 order by overdue.amount desc
 """
 
+_SHORT = Found(
+    subject_type="'organization'",
+    subject_id="org_id",
+    occurred_on="first_date",
+    amount="minimum_cash_balance - lowest_balance",
+    currency="base_currency",
+    severity=f"case when first_date <= date '{{day}}' + interval '{SHORT_NOW_DAYS}' day then 'high' "
+    f"when first_date <= date '{{day}}' + interval '{SHORT_SOON_DAYS}' day then 'medium' else 'low' end",
+    score="if(is_sure, 9e-1, 6e-1)",
+)
 LOW_BALANCE = f"""
 with organizations as (
     select org_id, name, base_currency, minimum_cash_balance
@@ -95,16 +111,7 @@ short as (
     where balance < minimum_cash_balance
     group by org_id, name, base_currency, minimum_cash_balance
 )
-select org_id, 'organization' as subject_type, org_id as subject_id, first_date as occurred_on,
-       cast(least(minimum_cash_balance - lowest_balance, decimal '999999999999999.9999') as decimal(19, 4)) as amount,
-       base_currency as currency,
-       case
-           when first_date <= date '{{day}}' + interval '{SHORT_NOW_DAYS}' day then 'high'
-           when first_date <= date '{{day}}' + interval '{SHORT_SOON_DAYS}' day then 'medium'
-           else 'low'
-       end as severity,
-       if(is_sure, 9e-1, 6e-1) as score,
-       name as organization, minimum_cash_balance, lowest_balance, lowest_date, currencies_left_out
+{_SHORT.select("name as organization", "minimum_cash_balance", "lowest_balance", "lowest_date", "currencies_left_out")}
 from short
 """
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tieout.ml.payment_rules import TOTAL
-from tieout.ml.rules import Rule
+from tieout.ml.rules import Found, Rule
 
 # A journal dated longer ago than this belongs to a month whose books are closed.
 BACKDATED_DAYS = 35
@@ -16,9 +15,20 @@ FAR_BACKDATED_DAYS = 90
 BENFORD_LINES = 1_000
 # Nigrini, Benford's Law (2012), table 7.1: a mean absolute deviation of first digits above it is nonconformity.
 BENFORD_LIMIT = Decimal("0.015")
+# What chance alone makes of it: the mean of |share - p| is sqrt(2 p (1 - p) / (pi n)) for n independent amounts, on
+# average over the digits 0.235 / sqrt(n). An amount repeated is one amount, so the distinct ones are counted.
+BENFORD_CHANCE = Decimal("0.235")
 # The law is of amounts that span orders of magnitude: at least so many must each hold a twentieth of the lines.
 BENFORD_MAGNITUDES = 3
 
+_JOURNAL = Found(
+    subject_type="'journal'",
+    subject_id="journal_id",
+    occurred_on="entry_date",
+    severity="case when entry_date > posted_on or "
+    f"entry_date < posted_on - interval '{FAR_BACKDATED_DAYS}' day then 'high' else 'medium' end",
+    score="case when entry_date > posted_on then 1e0 else 9e-1 end",
+)
 OUTSIDE_PERIOD = f"""
 with lines as (
     select org_id, journal_id, currency, amount, entry_date, cast(created_at as date) as posted_on
@@ -47,18 +57,21 @@ ranked as (
            ) as place
     from journals
 )
-select org_id, 'journal' as subject_type, journal_id as subject_id, entry_date as occurred_on,
-       cast(least(amount, decimal '999999999999999.9999') as decimal(19, 4)) as amount, currency,
-       case
-           when entry_date > posted_on or entry_date < posted_on - interval '{FAR_BACKDATED_DAYS}' day then 'high'
-           else 'medium'
-       end as severity,
-       case when entry_date > posted_on then 1e0 else 9e-1 end as score,
-       posted_on, abs(date_diff('day', entry_date, posted_on)) as days_apart, lines
+{_JOURNAL.select("posted_on", "abs(date_diff('day', entry_date, posted_on)) as days_apart", "lines")}
 from ranked
 where place = 1
 """
 
+_ACCOUNT = Found(
+    subject_type="'gl_account'",
+    subject_id="concat(measured.account_id, '/', measured.currency)",
+    occurred_on="measured.occurred_on",
+    amount="measured.amount",
+    currency="measured.currency",
+    org_id="measured.org_id",
+    severity="case when deviation >= 2 * limit_deviation then 'medium' else 'low' end",
+    score="deviation / (deviation + limit_deviation)",
+)
 # The deviation is a score and so DOUBLE; what it is counted from is not.
 BENFORD = f"""
 with lines as (
@@ -72,14 +85,15 @@ with lines as (
       and entry_date > date '{{day}}' - interval '{{lookback}}' day
 ),
 accounts as (
-    select org_id, account_id, currency, count(*) as lines, max(entry_date) as occurred_on, {TOTAL} as amount,
+    select org_id, account_id, currency, count(*) as lines, count(distinct amount) as amounts,
+           max(entry_date) as occurred_on, sum(amount) as amount,
            histogram(digit) as digits, histogram(magnitude) as magnitudes
     from lines
     group by org_id, account_id, currency
     having count(*) >= {BENFORD_LINES}
 ),
 measured as (
-    select *,
+    select *, {float(BENFORD_LIMIT):e} + {float(BENFORD_CHANCE):e} / sqrt(amounts) as limit_deviation,
            reduce(
                sequence(1, 9),
                0e0,
@@ -89,16 +103,20 @@ measured as (
     from accounts
     where cardinality(filter(map_values(magnitudes), held -> held * 20 >= lines)) >= {BENFORD_MAGNITUDES}
 )
-select measured.org_id, 'gl_account' as subject_type, concat(measured.account_id, '/', measured.currency) as subject_id,
-       measured.occurred_on, measured.amount, measured.currency,
-       case when deviation >= 2 * {float(BENFORD_LIMIT):e} then 'medium' else 'low' end as severity,
-       deviation / (deviation + {float(BENFORD_LIMIT):e}) as score,
-       gl_accounts.account_code, gl_accounts.name as account, measured.lines,
-       transform(sequence(1, 9), d -> coalesce(element_at(digits, d), 0)) as digit_counts,
-       cast(deviation as decimal(38, 10)) as deviation
+{
+    _ACCOUNT.select(
+        "gl_accounts.account_code",
+        "gl_accounts.name as account",
+        "measured.lines",
+        "measured.amounts",
+        "transform(sequence(1, 9), d -> coalesce(element_at(digits, d), 0)) as digit_counts",
+        "cast(deviation as decimal(38, 10)) as deviation",
+        "cast(limit_deviation as decimal(38, 10)) as limit_deviation",
+    )
+}
 from measured
 left join {{silver}}.stg_app_db__gl_accounts as gl_accounts on gl_accounts.account_id = measured.account_id
-where deviation > {float(BENFORD_LIMIT):e}
+where deviation > limit_deviation
 """
 
 # What Benford's law expects of the first digits 1 to 9, in per cent (Benford 1938).
@@ -120,7 +138,8 @@ def _benford(row: dict[str, Any]) -> str:
     return (
         f"first digits of account {row['account_code']} ({row['account']}) do not follow Benford's law: "
         f"{shares[digit]:.1f} % of {row['lines']} lines begin with {digit + 1}, {_EXPECTED[digit]} % would; "
-        f"the mean deviation is {row['deviation']:.4f}, the limit {BENFORD_LIMIT}"
+        f"the mean deviation is {row['deviation']:.4f}, the limit for {row['amounts']} different amounts "
+        f"{row['limit_deviation']:.4f}"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tieout.ml.alerts import money
-from tieout.ml.rules import PARTIES, SETTLED_PAYMENTS, Rule
+from tieout.ml.rules import PARTIES, SETTLED_PAYMENTS, Found, Rule
 
 # A first payment is large where it is above what this share (per cent) of the organization's payments stay within.
 USUAL_SHARE = 98
@@ -22,9 +22,16 @@ BELOW_LIMIT = 2
 # No one approves smaller amounts singly. In currencies without a minor unit a unit is worth about a cent.
 LEAST_ROUND, LEAST_ROUND_WITHOUT_MINOR = 1_000, 100_000
 
-# A sum may not fit an amount's column; the largest amount then stands for it.
-TOTAL = "cast(least(sum(amount), decimal '999999999999999.9999') as decimal(19, 4))"
-
+_FIRST_PAYMENT = Found(
+    subject_type="'payment'",
+    subject_id="numbered.payment_id",
+    occurred_on="numbered.payment_date",
+    amount="numbered.amount",
+    currency="numbered.currency",
+    org_id="numbered.org_id",
+    severity="case when numbered.base_amount >= 2 * usual.limit_amount then 'high' else 'medium' end",
+    score="case when numbered.base_amount >= 2 * usual.limit_amount then 9e-1 else 7e-1 end",
+)
 NEW_COUNTERPARTY = f"""
 with settled as (
     select payment_id, org_id, supplier_id, currency, amount, payment_date, base_amount, base_currency
@@ -53,11 +60,15 @@ usual as (
     group by org_id
     having max(payments) >= {MIN_PAYMENTS}
 )
-select numbered.org_id, 'payment' as subject_type, numbered.payment_id as subject_id,
-       numbered.payment_date as occurred_on, numbered.amount, numbered.currency,
-       case when numbered.base_amount >= 2 * usual.limit_amount then 'high' else 'medium' end as severity,
-       case when numbered.base_amount >= 2 * usual.limit_amount then 9e-1 else 7e-1 end as score,
-       suppliers.name as party, numbered.base_amount, numbered.base_currency, usual.limit_amount, usual.payments
+{
+    _FIRST_PAYMENT.select(
+        "suppliers.name as party",
+        "numbered.base_amount",
+        "numbered.base_currency",
+        "usual.limit_amount",
+        "usual.payments",
+    )
+}
 from numbered
 inner join usual on usual.org_id = numbered.org_id
 left join {{silver}}.stg_app_db__suppliers as suppliers on suppliers.supplier_id = numbered.supplier_id
@@ -71,6 +82,14 @@ where numbered.place = 1
 def _clusters(condition: str, round_limit: str, few: str, many: str) -> str:
     """Runs of payments of one counterparty that meet ``condition``. A cluster is known by its first payment, so it
     keeps its id as it grows; therefore all payments are read, and old clusters are left out at the end."""
+    found = Found(
+        subject_type="'payment'",
+        subject_id="payment_ids[1]",
+        occurred_on="last_date",
+        org_id="clusters.org_id",
+        severity=f"case when payments >= {2 * CLUSTER_PAYMENTS} then '{many}' else '{few}' end",
+        score=f"case when payments >= {2 * CLUSTER_PAYMENTS} then 9e-1 else 8e-1 end",
+    )
     same = "partition by org_id, direction, party_id, currency, round_limit"
     return f"""
 with settled as ({SETTLED_PAYMENTS}),
@@ -113,18 +132,25 @@ numbered as (
 clusters as (
     select org_id, direction, party_id, currency, round_limit, cluster_number,
            array_agg(payment_id order by payment_date, payment_id) as payment_ids,
-           count(*) as payments, {TOTAL} as amount,
+           count(*) as payments, sum(amount) as amount,
            min(amount) as least_amount, max(amount) as largest_amount,
            min(payment_date) as first_date, max(payment_date) as last_date
     from numbered
     group by org_id, direction, party_id, currency, round_limit, cluster_number
     having max(near_payments) >= {CLUSTER_PAYMENTS}
 )
-select clusters.org_id, 'payment' as subject_type, payment_ids[1] as subject_id, last_date as occurred_on,
-       amount, currency, case when payments >= {2 * CLUSTER_PAYMENTS} then '{many}' else '{few}' end as severity,
-       case when payments >= {2 * CLUSTER_PAYMENTS} then 9e-1 else 8e-1 end as score,
-       direction, parties.name as party, round_limit, payments, least_amount, largest_amount, first_date,
-       slice(payment_ids, 1, 20) as payment_ids
+{
+        found.select(
+            "direction",
+            "parties.name as party",
+            "round_limit",
+            "payments",
+            "least_amount",
+            "largest_amount",
+            "first_date",
+            "slice(payment_ids, 1, 20) as payment_ids",
+        )
+    }
 from clusters
 left join parties on parties.party_id = clusters.party_id
 where last_date > date '{{day}}' - interval '{{lookback}}' day

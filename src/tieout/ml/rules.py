@@ -1,27 +1,61 @@
 """Anomalies that need no model: each rule is one query on Silver or the Gold candidate whose rows are alerts.
 
-Every query names its columns alike (org_id, subject_type, subject_id, occurred_on, amount, currency, severity, score);
-all further columns are evidence, and `reason` is filled from them.
+Every query closes with the same columns, which Found names once; all further columns are evidence, and `reason` is
+filled from them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
 from tieout.ml import lake
 from tieout.ml.alerts import Alert, money
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 
 # What happened longer ago has been looked at or written off; a rule reads this many days back from the batch day.
 LOOKBACK_DAYS = 365
 # Two payments of one amount a week apart are a rhythm, nearer ones are more often a mistake.
 SAME_PAYMENT_DAYS = 6
 
-COMMON = ("org_id", "subject_type", "subject_id", "occurred_on", "amount", "currency", "severity", "score")
+
+@dataclass(frozen=True)
+class Found:
+    """The columns that every rule's query closes with, as SQL expressions.
+
+    A sum that does not fit an amount's column is told as the largest that does.
+    """
+
+    subject_type: str
+    subject_id: str
+    occurred_on: str
+    severity: str
+    score: str
+    amount: str = "amount"
+    currency: str = "currency"
+    org_id: str = "org_id"
+
+    def select(self, *evidence: str) -> str:
+        """The closing select, without its from: the common columns, then those of ``evidence``."""
+        capped = f"least({self.amount}, decimal '999999999999999.9999')"
+        columns = {
+            "org_id": self.org_id,
+            "subject_type": self.subject_type,
+            "subject_id": self.subject_id,
+            "occurred_on": self.occurred_on,
+            "amount": f"cast({capped} as decimal(19, 4))",
+            "currency": self.currency,
+            "severity": self.severity,
+            "score": self.score,
+        }
+        named = [f"{expression} as {name}" for name, expression in columns.items()]
+        return "select " + ",\n       ".join([*named, *evidence])
+
+
+COMMON = tuple(field.name for field in fields(Found))
 
 # Money that had really moved by the day: a payment reversed later still counted then.
 SETTLED_PAYMENTS = """
@@ -39,6 +73,16 @@ PARTIES = """
     select supplier_id, name from {silver}.stg_app_db__suppliers
 """
 
+_SAME_PAYMENT = Found(
+    subject_type="'payment'",
+    subject_id="pairs.payment_id",
+    occurred_on="pairs.payment_date",
+    amount="pairs.amount",
+    currency="pairs.currency",
+    org_id="pairs.org_id",
+    severity="case when same_document or pairs.payment_date = earlier_payment_date then 'high' else 'medium' end",
+    score="case when same_document then 1e0 when pairs.payment_date = earlier_payment_date then 9e-1 else 8e-1 end",
+)
 # Not a duplicate: two equal payments that each settle a document of their own.
 DUPLICATE_PAYMENT = f"""
 with settled as ({SETTLED_PAYMENTS}),
@@ -74,28 +118,39 @@ pairs as (
        or earlier_settles.documents is null
        or arrays_overlap(later_settles.documents, earlier_settles.documents)
 )
-select pairs.org_id, 'payment' as subject_type, pairs.payment_id as subject_id, pairs.payment_date as occurred_on,
-       pairs.amount, pairs.currency,
-       case when same_document or pairs.payment_date = earlier_payment_date then 'high' else 'medium' end as severity,
-       case when same_document then 1e0 when pairs.payment_date = earlier_payment_date then 9e-1 else 8e-1 end as score,
-       pairs.direction, parties.name as party, earlier_payment_id, earlier_payment_date, same_document
+{
+    _SAME_PAYMENT.select(
+        "pairs.direction", "parties.name as party", "earlier_payment_id", "earlier_payment_date", "same_document"
+    )
+}
 from pairs
 left join parties on parties.party_id = pairs.party_id
 where nearness = 1
 """
 
+_SAME_BILL = Found(
+    subject_type="'ap_bill'",
+    subject_id="pairs.bill_id",
+    occurred_on="pairs.bill_date",
+    amount="pairs.total_amount",
+    currency="pairs.currency",
+    org_id="pairs.org_id",
+    severity="case when same_number then 'high' else 'medium' end",
+    score="case when same_number and pairs.bill_date = earlier_bill_date then 1e0 when same_number then 95e-2 "
+    "else 8e-1 end",
+)
 # A supplier's number is unique as written, so a bill entered twice comes with its number written otherwise.
-DUPLICATE_BILL = """
+DUPLICATE_BILL = f"""
 with bills as (
     select bill_id, org_id, supplier_id, bill_number, bill_date, currency, total_amount,
            regexp_replace(
-               regexp_replace(upper(bill_number), '[^\\p{{L}}0-9]'), '(?<![0-9])0+(?=[0-9])'
+               regexp_replace(upper(bill_number), '[^\\p{{{{L}}}}0-9]'), '(?<![0-9])0+(?=[0-9])'
            ) as bare_number
-    from {silver}.stg_app_db__ap_bills
+    from {{silver}}.stg_app_db__ap_bills
     where not is_deleted
-      and (status <> 'void' or voided_on > date '{day}')
-      and bill_date <= date '{day}'
-      and bill_date > date '{day}' - interval '{lookback}' day
+      and (status <> 'void' or voided_on > date '{{day}}')
+      and bill_date <= date '{{day}}'
+      and bill_date > date '{{day}}' - interval '{{lookback}}' day
 ),
 pairs as (
     select later.*, earlier.bill_id as earlier_bill_id, earlier.bill_number as earlier_bill_number,
@@ -113,18 +168,33 @@ pairs as (
         and row(earlier.bill_date, earlier.bill_id) < row(later.bill_date, later.bill_id)
     where later.bare_number = earlier.bare_number or later.bill_date = earlier.bill_date
 )
-select pairs.org_id, 'ap_bill' as subject_type, pairs.bill_id as subject_id, pairs.bill_date as occurred_on,
-       pairs.total_amount as amount, pairs.currency,
-       case when same_number then 'high' else 'medium' end as severity,
-       case when same_number and pairs.bill_date = earlier_bill_date then 1e0 when same_number then 95e-2 else 8e-1 end
-           as score,
-       suppliers.name as party, pairs.bill_number, earlier_bill_id, earlier_bill_number, earlier_bill_date, same_number
+{
+    _SAME_BILL.select(
+        "suppliers.name as party",
+        "pairs.bill_number",
+        "earlier_bill_id",
+        "earlier_bill_number",
+        "earlier_bill_date",
+        "same_number",
+    )
+}
 from pairs
-left join {silver}.stg_app_db__suppliers as suppliers on suppliers.supplier_id = pairs.supplier_id
+left join {{silver}}.stg_app_db__suppliers as suppliers on suppliers.supplier_id = pairs.supplier_id
 where nearness = 1 and pairs.total_amount > 0
 """
 
+_EXCESS = "(sums.settled_amount - documents.total_amount)"
 # Above one percent it is a mistake in the books, below it is more often rounding or a fee.
+_SETTLED_ABOVE = Found(
+    subject_type="documents.subject_type",
+    subject_id="documents.subject_id",
+    occurred_on="sums.occurred_on",
+    amount=_EXCESS,
+    currency="documents.currency",
+    org_id="documents.org_id",
+    severity=f"case when {_EXCESS} * 100 > documents.total_amount then 'high' else 'low' end",
+    score="1e0",
+)
 OVER_ALLOCATION = f"""
 with settled as ({SETTLED_PAYMENTS}),
 settlements as (
@@ -153,13 +223,11 @@ sums as (
     from settlements
     group by coalesce(invoice_id, bill_id)
 )
-select documents.org_id, documents.subject_type, documents.subject_id, sums.occurred_on,
-       cast(sums.settled_amount - documents.total_amount as decimal(19, 4)) as amount, documents.currency,
-       case
-           when (sums.settled_amount - documents.total_amount) * 100 > documents.total_amount then 'high' else 'low'
-       end as severity,
-       1e0 as score,
-       documents.document_number, documents.total_amount, sums.settled_amount, sums.settlements
+{
+    _SETTLED_ABOVE.select(
+        "documents.document_number", "documents.total_amount", "sums.settled_amount", "sums.settlements"
+    )
+}
 from sums
 inner join documents on documents.subject_id = sums.subject_id
 where sums.settled_amount > documents.total_amount

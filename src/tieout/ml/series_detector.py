@@ -11,8 +11,9 @@ Everything is medians of windows over whole columns: no model is fitted to a poi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -21,19 +22,21 @@ from numpy.lib.stride_tricks import sliding_window_view
 MIN_PAST = 28
 
 _DAY = 86_400
+_SATURDAY, _SUNDAY = 5, 6
 # Levels to expect from: a short one follows a shift within days, a long one keeps still in noise.
 _LEVELS = (7, 28)
 # An effect is the median of at most so many points of the same season, and none below the least.
-_SEASON_POINTS, _SEASON_LEAST = 8, 3
+_SEASON_POINTS, _SEASON_LEAST = 16, 3
 # How long an error is remembered, both to choose a candidate and to know what is usual.
-_MEMORY = 128
+_MEMORY = 192
 # A window that seasons are measured against holds one of the longest, within reason.
 _TREND_MOST = 400
 # Errors beyond so many usual distances from the median count as that in choosing: one spike must not choose.
 _CLIP = 10.0
-# A normal deviate lies within 3 standard deviations; where the past had longer tails, they count instead. 1.8 times its
-# ninth decile is the same point of a normal deviate, and is not moved by the rare anomaly among the past's errors.
-_USUAL_DEVIATION, _DECILE_TO_EDGE = 3.0, 1.8
+# A normal deviate lies within 3 standard deviations; where the past had longer tails, they count instead, by its ninth
+# decile, which the rare anomaly among the past's errors does not move. The same point is 1.82 ninth deciles for a
+# normal deviate and 1.99 for Student's t of five degrees; cash is between them.
+_USUAL_DEVIATION, _DECILE_TO_EDGE = 3.0, 1.9
 _MAD_TO_DEVIATION = 1.4826
 # The past is searched for a period whenever it has doubled.
 _FIRST_SEARCH = 64
@@ -45,25 +48,36 @@ _ROUNDING = 1e-9
 @dataclass(frozen=True)
 class Judged:
     """Arrays of one length. score: 0 to 1, 0.5 at the edge of the usual, 0.8 at twice as far; 0 where nothing can be
-    said. level and season add up to what was expected, NaN where nothing was; spread is the usual deviation."""
+    said. level and season add up to what was expected, NaN where nothing was. spread is the usual deviation, edge how
+    far off a point may be and still be usual."""
 
     score: np.ndarray
     level: np.ndarray
     season: np.ndarray
     spread: np.ndarray
+    edge: np.ndarray
 
 
-def anomaly_scores(timestamps: Sequence[object] | np.ndarray, values: Sequence[float] | np.ndarray) -> np.ndarray:
+def anomaly_scores(
+    timestamps: Sequence[object] | np.ndarray,
+    values: Sequence[float] | np.ndarray,
+    holidays: Collection[date] = (),
+) -> np.ndarray:
     """How unusual each point is, float64[n] in 0 to 1, by the points before it alone.
 
     timestamps: n dates, datetimes or datetime64, rising, one step apart (a gap is allowed). values: n floats, NaN where
-    one is missing. A missing point, and the first MIN_PAST, score 0. Raises ValueError where the two differ in length,
-    timestamps do not rise, or a value is infinite.
+    one is missing. holidays: days on which others rest; where the series was seen to, they are judged as Sundays. A
+    missing point, and the first MIN_PAST, score 0. Raises ValueError where the two differ in length, timestamps do not
+    rise, or a value is infinite.
     """
-    return judge(timestamps, values).score
+    return judge(timestamps, values, holidays).score
 
 
-def judge(timestamps: Sequence[object] | np.ndarray, values: Sequence[float] | np.ndarray) -> Judged:
+def judge(
+    timestamps: Sequence[object] | np.ndarray,
+    values: Sequence[float] | np.ndarray,
+    holidays: Collection[date] = (),
+) -> Judged:
     """As anomaly_scores, with what was expected of each point."""
     seconds = np.asarray(timestamps, dtype="datetime64[s]").astype(np.int64)
     x = np.asarray(values, dtype=np.float64)
@@ -75,23 +89,35 @@ def judge(timestamps: Sequence[object] | np.ndarray, values: Sequence[float] | n
         raise ValueError("a value is infinite: give NaN where there is none")
     if np.count_nonzero(~np.isnan(x)) <= MIN_PAST:
         nothing = np.full(len(x), np.nan)
-        return Judged(np.zeros(len(x)), nothing, nothing, nothing)
+        return Judged(np.zeros(len(x)), nothing, nothing, nothing, nothing)
     # Known from the start: a step measured over the whole series would let the future in.
     step = int(np.median(np.diff(seconds[: MIN_PAST + 1])))
     centered = x - _trailing_median(x, min(max(7 * _DAY // step, MIN_PAST), _TREND_MOST), include=True)
     limit = _CLIP * _trailing_median(np.abs(centered), _MEMORY)
     levels, seasons, errors = [], [], []
-    for season in _seasons(seconds, step, x, centered):
+    weekday = _weekday(seconds // _DAY)
+    if holidays:
+        off = np.isin(seconds // _DAY, np.array(list(holidays), "datetime64[D]").astype(np.int64))
+        weekday = np.where(_kept(centered, weekday, off & (weekday < _SATURDAY)), _SUNDAY, weekday)
+    for season in _seasons(seconds, step, x, centered, weekday):
         rest = x - season
         for window in _LEVELS:
             level = _trailing_median(rest, window)
             levels.append(level)
             seasons.append(season)
             errors.append(_without_rounding(rest - level, x))
-    return _judged(levels, seasons, errors, limit)
+    # Days of rest vary less than others: each kind of day is measured by its own errors.
+    resting = weekday >= _SATURDAY if step == _DAY else np.zeros(len(x), bool)
+    return _judged(levels, seasons, errors, limit, resting)
 
 
-def _judged(levels: list[np.ndarray], seasons: list[np.ndarray], errors: list[np.ndarray], limit: np.ndarray) -> Judged:
+def _judged(
+    levels: list[np.ndarray],
+    seasons: list[np.ndarray],
+    errors: list[np.ndarray],
+    limit: np.ndarray,
+    resting: np.ndarray,
+) -> Judged:
     rows = np.arange(len(limit))
     costs = np.stack([_trailing_mean(np.fmin(np.abs(error), limit)) for error in errors])
     # Of equals the first is taken, which is the simplest.
@@ -100,7 +126,14 @@ def _judged(levels: list[np.ndarray], seasons: list[np.ndarray], errors: list[np
     spread, edge, past = (np.full(len(limit), np.nan) for _ in range(3))
     for candidate in np.unique(chosen):
         at = np.flatnonzero(chosen == candidate)
-        spread[at], edge[at], past[at] = _usual(np.abs(errors[candidate]), at)
+        size = np.abs(errors[candidate])
+        past[at] = np.count_nonzero(~np.isnan(_windows(size, _MEMORY)[at]), axis=1)
+        for rests in (False, True):
+            alike = np.where(resting == rests, size, np.nan)
+            mine = at[resting[at] == rests]
+            enough = np.count_nonzero(~np.isnan(_windows(alike, _MEMORY)[mine]), axis=1) >= MIN_PAST
+            for points, sizes in ((mine[enough], alike), (mine[~enough], size)):
+                spread[points], edge[points] = _usual(sizes, points)
     known = (past >= MIN_PAST) & ~np.isnan(error)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(error == 0, 0.0, np.abs(error) / edge)
@@ -111,31 +144,33 @@ def _judged(levels: list[np.ndarray], seasons: list[np.ndarray], errors: list[np
         level=np.stack(levels)[chosen, rows],
         season=np.stack(seasons)[chosen, rows],
         spread=spread,
+        edge=edge,
     )
 
 
-def _usual(size: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(usual deviation, edge of the usual, number of errors) of the errors before each of the points ``at``.
+def _usual(size: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(usual deviation, edge of the usual) of the errors before each of the points ``at``.
 
     An error of nothing says only that nothing moved: what is usual when something moves, the others say. Both are 0
     where there are no others.
     """
     windows = _windows(size, _MEMORY)[at]
-    past = np.count_nonzero(~np.isnan(windows), axis=1)
     moved = np.sort(np.where(windows > 0, windows, np.nan), axis=1)
     count = np.count_nonzero(~np.isnan(moved), axis=1)
     rows = np.arange(len(at))
     last = np.maximum(count - 1, 0)
-    spread = np.where(count > 0, _MAD_TO_DEVIATION * _middle(moved, count), 0.0)
+    middle = np.where(count > 0, _middle(moved, count), 0.0)
     decile = np.where(count > 0, moved[rows, np.ceil(0.9 * last).astype(np.intp)], 0.0)
-    return spread, np.maximum(_USUAL_DEVIATION * spread, _DECILE_TO_EDGE * decile), past
+    spread = _MAD_TO_DEVIATION * middle
+    return spread, np.maximum(_USUAL_DEVIATION * spread, _DECILE_TO_EDGE * decile)
 
 
-def _seasons(seconds: np.ndarray, step: int, x: np.ndarray, centered: np.ndarray) -> Iterator[np.ndarray]:
+def _seasons(
+    seconds: np.ndarray, step: int, x: np.ndarray, centered: np.ndarray, weekday: np.ndarray
+) -> Iterator[np.ndarray]:
     """What each season adds to a point, one array a candidate, the simplest first. 0 where it is not known yet."""
     yield np.zeros(len(x))
     day, moment = seconds // _DAY, seconds % _DAY
-    weekday = (day + 3) % 7
     if step < _DAY:
         slot = moment // step
         yield _effects(centered, slot)
@@ -147,6 +182,26 @@ def _seasons(seconds: np.ndarray, step: int, x: np.ndarray, centered: np.ndarray
         yield _effects(centered, edge)
         yield week + _effects(centered - week, edge)
     yield _found_seasons(x, centered)
+
+
+def _weekday(day: np.ndarray) -> np.ndarray:
+    """0 for Monday to 6 for Sunday; day counts from 1970-01-01."""
+    return (day + 3) % 7
+
+
+def _kept(centered: np.ndarray, weekday: np.ndarray, off: np.ndarray) -> np.ndarray:
+    """Which of the holidays ``off`` are kept: most of the last _SEASON_POINTS before, and at least _SEASON_LEAST, were
+    nearer to what a Sunday brings than to what their weekday does. Not every business rests when its country does."""
+    effects = _effects(centered, weekday)
+    sundays = np.flatnonzero(weekday == _SUNDAY)
+    kept, votes = np.zeros(len(off), bool), []
+    for at in np.flatnonzero(off).tolist():
+        last = votes[-_SEASON_POINTS:]
+        kept[at] = len(last) >= _SEASON_LEAST and 2 * sum(last) > len(last)
+        before = sundays[: np.searchsorted(sundays, at)]
+        if len(before) and not np.isnan(centered[at]):
+            votes.append(abs(centered[at] - effects[before[-1]]) < abs(centered[at] - effects[at]))
+    return kept
 
 
 def _effects(centered: np.ndarray, label: np.ndarray) -> np.ndarray:

@@ -164,7 +164,8 @@ ALERTS = MlTable(
             "kind",
             "string",
             "What is wrong: duplicate_payment, duplicate_bill, over_allocation, new_counterparty, below_limit_cluster, "
-            "round_amount_cluster, outside_period, benford_deviation, unusual_payment or unusual_day; or due: "
+            "round_amount_cluster, outside_period, benford_deviation, unusual_payment, unusual_bill, "
+            "unusual_bank_transaction or unusual_day; or due: "
             "overdue_receivable or low_balance.",
             True,
         ),
@@ -173,8 +174,8 @@ ALERTS = MlTable(
         Column(
             "subject_type",
             "string",
-            "What the alert is about: payment, ar_invoice, ap_bill, journal, gl_account, cash_day, customer or "
-            "organization.",
+            "What the alert is about: payment, ar_invoice, ap_bill, bank_transaction, journal, gl_account, cash_day, "
+            "document_day, customer or organization.",
             True,
         ),
         Column("subject_id", "string", "Key of the subject; the first payment's where it is several.", True),

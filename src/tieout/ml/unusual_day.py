@@ -1,15 +1,17 @@
-"""Unusual days: a day's cash in or out, per organization and currency, against what its past leads one to expect.
+"""Unusual days: a day's cash in or out, sales invoiced or bills entered, per organization and currency, against what
+its past leads one to expect.
 
 The series detector judges the square root of the day's total: a sum of ever more payments varies as its root does, so
-that busy and quiet seasons are judged alike. A day becomes an alert only where its score is high and its total plainly
-above what was expected.
+that busy and quiet seasons are judged alike. Public holidays of the organization's country are judged as Sundays where
+they are kept. A day becomes an alert only where its score is high and its total plainly above what was expected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from tieout.ml.series_detector import Judged, judge
 
 KIND = "unusual_day"
 MODEL = "series_detector"
-MODEL_VERSION = "1"
+MODEL_VERSION = "2"
 
 # Days with cash that must lie before one, and their share of the year before it. Fewer do not show how much a day
 # usually brings: where most bring nothing, a day's total is one payment, and judged as that.
@@ -35,33 +37,92 @@ THRESHOLD, MEDIUM_SCORE, HIGH_SCORE = 0.8, 0.9, 0.94
 PLAIN_RATIO = 3
 PLAIN_RECORD = Decimal("1.5")
 
-_FLOWS = {"inflow": "received", "outflow": "paid"}
+# What a total is of: the alert's subject type, and the word for it.
+_FLOWS = {
+    "inflow": ("cash_day", "received"),
+    "outflow": ("cash_day", "paid"),
+    "invoiced": ("document_day", "invoiced"),
+    "billed": ("document_day", "billed by suppliers"),
+}
+# Sales and purchases of a day: what was issued, and has not been voided by the day. The largest document of a day is
+# told as itself, if it is unusual.
+DOCUMENTS = """
+select org_id, currency, booked_on,
+       sum(invoiced) as invoiced, max(invoiced) as largest_invoiced,
+       sum(billed) as billed, max(billed) as largest_billed
+from (
+    select org_id, currency, invoice_date as booked_on, total_amount as invoiced, cast(0 as decimal(19, 4)) as billed
+    from {silver}.stg_app_db__ar_invoices
+    where not is_deleted and (status not in ('draft', 'void') or voided_on > date '{day}')
+    union all
+    select org_id, currency, bill_date, cast(0 as decimal(19, 4)), total_amount
+    from {silver}.stg_app_db__ap_bills
+    where not is_deleted and (status not in ('draft', 'void') or voided_on > date '{day}')
+)
+where booked_on <= date '{day}' and booked_on > date '{day}' - interval '{history_days}' day
+group by org_id, currency, booked_on
+"""
+COUNTRIES = "select org_id, country from {silver}.stg_app_db__organizations"
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def find(day: date) -> list[Alert]:
     """The unusual days of the last LOOKBACK_DAYS up to ``day``, in Silver."""
-    return list(unusual_days(lake.rows(FLOWS.format(silver=lake.SILVER, day=day, history_days=HISTORY_DAYS)), day))
+    countries = {row["org_id"]: row["country"] for row in lake.rows(COUNTRIES.format(silver=lake.SILVER))}
+    return [
+        alert
+        for totals in (FLOWS, DOCUMENTS)
+        for alert in unusual_days(
+            lake.rows(totals.format(silver=lake.SILVER, day=day, history_days=HISTORY_DAYS)), day, countries
+        )
+    ]
 
 
-def unusual_days(rows: Iterable[dict[str, Any]], day: date) -> Iterator[Alert]:
-    """The alerts of daily totals up to ``day``, given as rows of history.FLOWS in any order."""
+def unusual_days(
+    rows: Iterable[dict[str, Any]], day: date, countries: Mapping[str, str | None] = MappingProxyType({})
+) -> Iterator[Alert]:
+    """The alerts of daily totals up to ``day``, given as rows of history.FLOWS or DOCUMENTS in any order.
+
+    countries: each organization's, ISO 3166; one that is not known has no holidays.
+    """
     series: dict[tuple[str, str], dict[date, dict[str, Any]]] = {}
     for row in rows:
         series.setdefault((row["org_id"], row["currency"]), {})[row["booked_on"]] = row
     for (org_id, currency), moved in sorted(series.items()):
+        off = _holidays(countries.get(org_id), min(moved).year, day.year)
         for flow in _FLOWS:
-            totals = {on: row[flow] for on, row in moved.items() if row[flow]}
-            yield from _of_series(org_id, currency, flow, totals, day)
+            totals = {on: row[flow] for on, row in moved.items() if row.get(flow)}
+            largest = {on: row.get(f"largest_{flow}", Decimal(0)) for on, row in moved.items()}
+            yield from _of_series(org_id, currency, flow, totals, largest, day, off)
 
 
-def _of_series(org_id: str, currency: str, flow: str, totals: dict[date, Decimal], day: date) -> Iterator[Alert]:
+def _holidays(country: str | None, first_year: int, last_year: int) -> Collection[date]:
+    """The public holidays of ``country``; none for one that is not known."""
+    from holidays import country_holidays
+
+    if not country:
+        return ()
+    try:
+        return sorted(country_holidays(country, years=range(first_year, last_year + 1)))
+    except NotImplementedError:
+        return ()
+
+
+def _of_series(
+    org_id: str,
+    currency: str,
+    flow: str,
+    totals: dict[date, Decimal],
+    largest: dict[date, Decimal],
+    day: date,
+    off: Collection[date],
+) -> Iterator[Alert]:
     if len(totals) <= MIN_CASH_DAYS:
         return
     first = min(totals)
     days = [first + timedelta(days=i) for i in range((day - first).days + 1)]
     # A day without cash is a day of nothing, not one that is missing.
-    judged = judge(days, np.sqrt(to_floats(totals.get(on, Decimal(0)) for on in days)))
+    judged = judge(days, np.sqrt(to_floats(totals.get(on, Decimal(0)) for on in days)), off)
     expected = np.maximum(judged.level + judged.season, 0.0) ** 2
     for at in np.flatnonzero(judged.score >= THRESHOLD).tolist():
         on = days[at]
@@ -70,7 +131,8 @@ def _of_series(org_id: str, currency: str, flow: str, totals: dict[date, Decimal
         if on not in totals or len(before) < max(MIN_CASH_DAYS, MIN_CASH_SHARE * len(year)):
             continue
         total, usual = totals[on], to_money(expected[at], 2)
-        is_plain = total >= PLAIN_RATIO * usual and total >= PLAIN_RECORD * before[-2]
+        rest = total - largest[on]
+        is_plain = rest >= PLAIN_RATIO * usual and rest >= PLAIN_RECORD * before[-2]
         if is_plain and on > day - timedelta(days=LOOKBACK_DAYS):
             yield _alert(org_id, currency, flow, on, total, usual, judged, at)
 
@@ -79,7 +141,8 @@ def _alert(
     org_id: str, currency: str, flow: str, on: date, total: Decimal, usual: Decimal, judged: Judged, at: int
 ) -> Alert:
     score = float(judged.score[at])
-    moved = f"{_FLOWS[flow]} {money(total, currency)} on {_WEEKDAYS[on.weekday()]} {on}"
+    subject_type, word = _FLOWS[flow]
+    moved = f"{word} {money(total, currency)} on {_WEEKDAYS[on.weekday()]} {on}"
     expected = f"about {money(usual, currency)}" if usual else "nothing"
     # In usual deviations; they add up to how far off the day was, and say whether its level or its season speaks.
     root, spread = float(total) ** 0.5, judged.spread[at]
@@ -88,7 +151,7 @@ def _alert(
         kind=KIND,
         severity=HIGH if score >= HIGH_SCORE else MEDIUM if score >= MEDIUM_SCORE else LOW,
         org_id=org_id,
-        subject_type="cash_day",
+        subject_type=subject_type,
         subject_id=f"{org_id}/{currency}/{flow}/{on.isoformat()}",
         occurred_on=on,
         amount=total,

@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from tieout import connections
 from tieout.cli import app
+from tieout.ml.alert_status import _show
 
 ALERT = "0" * 32
 
@@ -60,3 +61,14 @@ def test_what_cannot_be_decided_is_refused(written, arguments, message):
     result = CliRunner().invoke(app, ["alerts", *arguments])
     assert result.exit_code == 1 and message in result.stderr
     assert written == []
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_reason_has_the_terminal_to_itself(width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    reason = "paid twice: same supplier (Acme) and amount 1,234.50 USD as payment p-1 of 2026-11-01 [sic]; " * 2
+    _show([(ALERT, "high", "duplicate_payment", "2026-11-20", reason)], {ALERT: "acknowledged"})
+    title, _, head, *told = capsys.readouterr().out.splitlines()
+    assert (title, head) == ("1 alerts of 2026-11-20", f"high  duplicate_payment  acknowledged  {ALERT}")
+    assert " ".join(" ".join(told).split()) == reason.strip()
+    assert max(map(len, told)) <= width and len(told) == -(-len(reason) // (width - 6))

@@ -51,7 +51,13 @@ def written(monkeypatch) -> list[dict]:
 
 def test_every_detector_runs_and_what_was_dismissed_is_left_out(written):
     outcomes = anomalies.run_anomalies(Batch.of(DAY, "run"))
-    assert [outcome.kind for outcome in outcomes] == [*KINDS, "unusual_payment", "unusual_day"]
+    assert [outcome.kind for outcome in outcomes] == [
+        *KINDS,
+        "unusual_payment",
+        "unusual_bill",
+        "unusual_bank_transaction",
+        "unusual_day",
+    ]
     assert {outcome.kind: outcome.alerts for outcome in outcomes if outcome.alerts} == {"overdue_receivable": 2}
     assert {(row["subject_id"], row["status"], row["run_date"]) for row in written} == {
         ("u-2", "acknowledged", DAY),

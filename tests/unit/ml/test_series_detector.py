@@ -147,3 +147,18 @@ def test_twenty_thousand_points_take_seconds():
     began = time.process_time()
     anomaly_scores(MINUTES, chance.normal(size=20_000))
     assert time.process_time() - began < 10
+
+
+def test_a_holiday_is_judged_as_a_sunday():
+    days = [date(2024, 1, 1) + timedelta(days=i) for i in range(730)]
+    off = [day for day in days if day.day == 14 and day.weekday() < 5]
+    chance = np.random.default_rng(5)
+    values = np.array([100.0 if day.weekday() < 5 and day not in off else 5.0 for day in days])
+    values += chance.normal(0, 2, len(days))
+    later = [at for at, day in enumerate(days) if day in off and at > 200]
+    assert len(later) > 8
+    assert (anomaly_scores(days, values)[later] > 0.8).all()
+    assert (anomaly_scores(days, values, off)[later] < 0.8).all()
+    busy = later[-1]
+    values[busy] = 100.0
+    assert anomaly_scores(days, values, off)[busy] > 0.8

@@ -89,3 +89,30 @@ def test_a_young_series_is_not_judged():
     totals = dict(sorted(ordinary().items(), reverse=True)[:MIN_CASH_DAYS])
     totals[DAY] = Decimal(50000)
     assert list(unusual_days(rows(totals), DAY)) == []
+
+
+def test_a_day_of_many_bills_is_told_as_one_of_documents():
+    billed = ordinary()
+    planted = max(day for day in billed if day.weekday() == 2)
+    billed[planted] = Decimal("90000.0000")
+    found = [
+        {
+            "org_id": "org",
+            "currency": "USD",
+            "booked_on": day,
+            "invoiced": Decimal(0),
+            "largest_invoiced": Decimal(0),
+            "billed": total,
+            "largest_billed": total / 10,
+        }
+        for day, total in billed.items()
+    ]
+    (alert,) = unusual_days(found, max(billed), {"org": "US"})
+    assert (alert.subject_type, alert.subject_id) == ("document_day", f"org/USD/billed/{planted}")
+    assert alert.reason.startswith("billed by suppliers 90,000.00 USD on Wednesday")
+    (again,) = unusual_days(found, max(billed), {"org": "no such country"})
+    assert again.alert_id == alert.alert_id
+    # one large bill is told as a bill
+    for row in found:
+        row["largest_billed"] = row["billed"]
+    assert list(unusual_days(found, max(billed))) == []
