@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tieout.generate import bank, cards, ledger, netsuite, payouts, stripe
+from tieout.generate.budgets import budget_rows
 from tieout.generate.documents import documents
 from tieout.generate.fx import fx_rows
 from tieout.generate.moments import DAY, month_of
@@ -32,6 +33,11 @@ TABLES = (
     "credit_notes",
     "bank_transactions",
     "gl_entries",
+    "program_budgets",
+    "budget_line_items",
+    "allotments",
+    "obligations",
+    "disbursements",
 )
 
 
@@ -83,6 +89,7 @@ class Life:
                 self.customers.rows(own),
                 self.suppliers.rows(own),
                 *netsuite.lists(plan, self.customers, self.until),
+                *budget_rows(plan, own, self.until),
             ]
         )
         balance = payouts.Balance(plan, self._first_month, (self.until - 1) // DAY)

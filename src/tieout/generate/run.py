@@ -262,5 +262,6 @@ def _now(chapter: Chapter, until: int) -> dict[str, pa.Table]:
 
 def _clear(conn: psycopg.Connection) -> None:
     tables = sql.SQL(", ").join(sql.Identifier("public", name) for name in TABLES)
-    conn.execute(sql.SQL("truncate {}").format(tables))
+    # With what people have added to these rows: a proposal of a program that is gone means nothing.
+    conn.execute(sql.SQL("truncate {} cascade").format(tables))
     conn.execute("delete from generator.state")
