@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from tests.app_database import Connect, app_database
 
 from tieout import budget
 from tieout.budget import Voucher
+from tieout.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.integration
 
@@ -648,3 +650,25 @@ def test_the_detail_of_a_refusal_is_exact(db: psycopg.Connection, program: Progr
         )
     detail = json.loads(refused.value.diag.message_detail)
     assert detail == {"entry_id": str(program.line), "limit": "1000.0000", "used": "0.0000", "asked": "1000.0001"}
+
+
+def test_the_example_of_the_page_runs(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (PROJECT_ROOT / "docs" / "budget-execution.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    with connect() as db:
+        program = Program.adopted(db, "30000")
+    monkeypatch.setattr("tieout.connections.app_db", connect)
+    names: dict[str, Any] = {"line_item": program.line}
+    exec(example, names)
+    with connect() as db:
+        assert balance(db, names["order"].id) == (Decimal("7999.5"), Decimal("7999.5"))
+        assert balance(db, names["released"].id) == (Decimal(25000), Decimal("7999.5"))
+        assert balance(db, program.line) == (Decimal(30000), Decimal(25000))
+
+
+def test_the_page_has_every_error() -> None:
+    page = (PROJECT_ROOT / "docs" / "budget-execution.md").read_text()
+    # LimitExceeded is only the base of four.
+    errors = {name for name in dir(budget) if name.endswith(("Exceeded", "Entry", "Reused"))}
+    assert len(errors) == 9
+    assert {name for name in errors - {"LimitExceeded", "Entry"} if f"`{name}`" not in page} == set()
