@@ -377,7 +377,7 @@ class TestCalls:
         with pytest.raises(budget.InvalidEntry):
             budget.release_quarterly_allotment(db, program.line, 1, amount, voucher())
 
-    @pytest.mark.parametrize("amount", ["0.00001", "1000000000000000"])
+    @pytest.mark.parametrize("amount", ["0.00001", "1000000000000000", "1e40"])
     def test_nothing_is_rounded_or_cut(self, db: psycopg.Connection, program: Program, amount: str) -> None:
         with pytest.raises(budget.InvalidEntry, match="does not fit"):
             budget.release_quarterly_allotment(db, program.line, 1, Decimal(amount), voucher())

@@ -15,7 +15,7 @@ import psycopg
 from tieout.budget.entries import Entry, Level, Voucher, book, reverse
 from tieout.budget.errors import InvalidEntry
 
-ALLOTMENT = Level("allotment", "allotments", "budget_line_items", "budget_line_item_id")
+ALLOTMENT = Level("allotment", "allotments", "budget_line_items", "budget_line_item_id", ("quarter",))
 OBLIGATION = Level("obligation", "obligations", "allotments", "allotment_id")
 DISBURSEMENT = Level("disbursement", "disbursements", "obligations", "obligation_id")
 
