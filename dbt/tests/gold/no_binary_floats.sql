@@ -6,6 +6,7 @@
 -- depends_on: {{ ref('fact_payments') }}
 -- depends_on: {{ ref('fact_reconciliation') }}
 -- depends_on: {{ ref('fact_variance') }}
+-- depends_on: {{ ref('fact_budget_execution') }}
 select table_schema, table_name, column_name, data_type
 from lake.information_schema.columns
 where table_schema in ('silver', 'gold_candidate')

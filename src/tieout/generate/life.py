@@ -9,6 +9,7 @@ from functools import cached_property
 from tieout.generate import bank, cards, ledger, netsuite, payouts, stripe
 from tieout.generate.anomalies import Anomalies
 from tieout.generate.bank_rules import bank_rule_rows
+from tieout.generate.budgets import budget_rows
 from tieout.generate.documents import documents
 from tieout.generate.fx import fx_rows
 from tieout.generate.moments import DAY, month_of
@@ -41,6 +42,11 @@ TABLES = (
     "instruments",
     "instrument_prices",
     "trades",
+    "program_budgets",
+    "budget_line_items",
+    "allotments",
+    "obligations",
+    "disbursements",
 )
 
 
@@ -96,6 +102,7 @@ class Life:
                 *netsuite.lists(plan, self.customers, self.until),
                 *planning(plan, own, self.until),
                 *wealth(plan, own, self.until),
+                *budget_rows(plan, own, self.until),
             ]
         )
         balance = payouts.Balance(plan, self._first_month, (self.until - 1) // DAY)

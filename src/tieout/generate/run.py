@@ -274,7 +274,7 @@ def _clear(conn: psycopg.Connection) -> None:
     tables = sql.SQL(", ").join(sql.Identifier("public", name) for name in TABLES)
     # Budget entries cannot be taken back, except with the whole company that made them.
     conn.execute("alter table public.input_budget disable trigger append_only")
-    # Memberships are of organizations, and end with them.
-    conn.execute(sql.SQL("truncate {}, access.memberships").format(tables))
+    # With what people have added to these rows: a proposal of a program that is gone, or a membership, means nothing.
+    conn.execute(sql.SQL("truncate {} cascade").format(tables))
     conn.execute("alter table public.input_budget enable trigger append_only")
     conn.execute("delete from generator.state")
