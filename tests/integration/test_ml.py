@@ -216,7 +216,7 @@ def stored_kind(kind: str, columns: str) -> list[tuple]:
 
 
 def booked(org, amount, day, currency="KWD", transfer=None, key=None, party=None, paid=None) -> tuple:
-    return (key, org, paid, party, transfer, currency, amount, day)
+    return (key or f"{org}/{day}/{amount}", org, paid, party, transfer, currency, amount, day)
 
 
 @pytest.fixture(scope="module")
