@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.integration.test_generate import DAYS, END, PLAN, Company, TestBooks, found
+from tests.integration import test_generate
+from tests.integration.test_generate import DAYS, END, PLAN, Company
 
 from tieout.generate import ANOMALIES, advance
 from tieout.generate.life import TABLES
@@ -17,8 +18,14 @@ from tieout.generate.run import live
 from tieout.generate.target import Target
 
 pytestmark = pytest.mark.integration
-# The books' tests are run here on this module's company.
-__all__ = ["TestBooks", "found"]
+found = test_generate.found
+
+
+class TestBooks(test_generate.TestBooks):
+    """The books' tests on this module's company, which is too small for every kind of life."""
+
+    test_every_kind_of_life_is_there = None
+
 
 # One of each kind a month, and the company's first eight months are without.
 WITH = replace(PLAN, invoices=2_000, bills=800, anomalies=12)
@@ -96,7 +103,7 @@ def test_a_twice_paid_bill_is_settled_twice(company: Company) -> None:
 
 
 def test_living_on_is_the_same_as_having_lived_longer(company: Company, found: Callable[[str], Target]) -> None:
-    target = found("older_anomalies")
+    target = found("aged")
     live(WITH, END - timedelta(days=DAYS), target)
     advance(DAYS, target=target)
     older = Company(target)
