@@ -7,6 +7,15 @@
 -- depends_on: {{ ref('fact_reconciliation') }}
 -- depends_on: {{ ref('fact_variance') }}
 -- depends_on: {{ ref('fact_budget_execution') }}
+-- depends_on: {{ ref('fact_ap_bills') }}
+-- depends_on: {{ ref('fact_ap_aging') }}
+-- depends_on: {{ ref('fact_settlements') }}
+-- depends_on: {{ ref('fact_kpi_daily') }}
+-- depends_on: {{ ref('fact_gl_entries') }}
+-- depends_on: {{ ref('fact_gl_balances') }}
+-- depends_on: {{ ref('fact_trial_balance') }}
+-- depends_on: {{ ref('fact_control_account_ties') }}
+-- depends_on: {{ ref('fact_control_account_differences') }}
 select table_schema, table_name, column_name, data_type
 from lake.information_schema.columns
 where table_schema in ('silver', 'gold_candidate')
