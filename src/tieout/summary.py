@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tieout.connections import query
+from tieout.highlights import highlights
 from tieout.settings import get_settings
 
 if TYPE_CHECKING:
@@ -46,12 +46,6 @@ from (
 where recorded_at = newest
 group by 1 order by 1
 """
-_INVOICES = """
-select i.currency, max(c.minor_unit), count(*), sum(total_amount), sum(allocated_amount), sum(remaining_amount)
-from lake.gold.fact_ar_invoices i
-join lake.silver.stg_app_db__currencies c on c.currency_code = i.currency
-group by 1 order by 1
-"""
 _RECONCILIATION = """
 select status, count(*), count(distinct coalesce(stripe_currency, netsuite_currency))
 from lake.gold.fact_reconciliation group by 1 order by 2 desc, 1
@@ -60,7 +54,7 @@ from lake.gold.fact_reconciliation group by 1 order by 2 desc, 1
 
 def show(console: Console, runs: Sequence[RunResult]) -> None:
     """Print the whole summary; runs: those of this demo, whose timing is shown."""
-    for table in (_moved(), _proven(), _invoices(), _reconciliation()):
+    for table in (_moved(), _proven(), _reconciliation(), _highlights()):
         console.print(table)
     if runs:
         console.print(_timing(runs))
@@ -84,13 +78,6 @@ def _proven() -> Table:
     return table
 
 
-def _invoices() -> Table:
-    table = _table("Gold: invoices", "currency", "#invoices", "#total", "#paid", "#still owed")
-    for currency, digits, count, *amounts in query(_INVOICES):
-        table.add_row(currency, f"{count:,}", *(_amount(amount, digits) for amount in amounts))
-    return table
-
-
 def _reconciliation() -> Table:
     table = _table("Gold: Stripe against NetSuite", "status", "#items", "#currencies")
     for status, items, currencies in query(_RECONCILIATION):
@@ -98,10 +85,11 @@ def _reconciliation() -> Table:
     return table
 
 
-def _amount(amount: Decimal, digits: int) -> str:
-    """The amount with its currency's decimals, or with all four where those would hide something."""
-    short = amount.quantize(Decimal(1).scaleb(-digits))
-    return f"{short if short == amount else amount:,f}"
+def _highlights() -> Table:
+    table = _table("Gold: a line of each fact", "lake.gold", "newest day, and the currency with most rows")
+    for fact, line in highlights().items():
+        table.add_row(fact, line or "nothing to tell")
+    return table
 
 
 def _timing(runs: Sequence[RunResult]) -> Table:

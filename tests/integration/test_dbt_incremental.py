@@ -16,6 +16,7 @@ from tieout.batch import Batch
 from tieout.extract.landing import extract_landing
 from tieout.extract.postgres import extract_app_db
 from tieout.generate import FAULTS, advance, generate, read_truth
+from tieout.highlights import LINES
 from tieout.ml.tables import ML_TABLES, ensure_ml_tables
 from tieout.publish import LATEST
 from tieout.settings import PROJECT_ROOT, get_settings
@@ -135,6 +136,11 @@ def test_every_table_and_column_has_its_description_as_comment():
 
 GOLD_PAGE = (PROJECT_ROOT / "docs" / "gold.md").read_text()
 QUERIES = dict(re.findall(r"^## (\w+)$.*?```sql\n(.*?)```", GOLD_PAGE, re.DOTALL | re.MULTILINE))
+
+
+def test_the_demo_has_a_line_of_every_fact():
+    facts = {name.split(".")[1] for name in models() if name.startswith("gold_candidate.fact_")}
+    assert facts <= LINES.keys()
 
 
 def test_the_page_about_gold_has_every_table():
