@@ -10,17 +10,19 @@
    build after it looks at everything, as a build with --full-refresh does. #}
 
 
-{# When the table was last built, as text; none where it must be built whole. An empty table may be one whose first rows
-   failed to come, and what upkeep wrote (`replace`) was no build. #}
+{# When the table was last built, as text; none where it is to be built whole: where it has so few rows that looking for
+   what changed costs more, which goes for an empty one, whose first rows may have failed to come. What upkeep wrote
+   (`replace`) was no build. #}
 {% macro last_built() -%}
     {#- a unit test has no table #}
     {%- if not execute or not this or 'changed_keys' not in config.get('meta', {}) or not is_incremental() -%}
         {{ return(none) }}
     {%- endif -%}
     {%- set snapshots = this.include(identifier=false) ~ '."' ~ this.identifier ~ '$snapshots"' -%}
+    {%- set rows = "cast(element_at(summary, 'total-records') as bigint)" -%}
     {%- set built = run_query(
-        "select cast(max_by(if(element_at(summary, 'total-records') <> '0', committed_at), committed_at) as varchar) from "
-        ~ snapshots ~ " where operation <> 'replace'"
+        "select cast(max_by(if(" ~ rows ~ " >= " ~ var("narrow_from_rows") ~ ", committed_at), committed_at) as varchar)"
+        ~ " from " ~ snapshots ~ " where operation <> 'replace'"
     ) -%}
     {{ return(built[0][0]) }}
 {%- endmacro %}

@@ -75,7 +75,7 @@ def project(stack, tmp_path_factory):
         "name": "strategies",
         "profile": "tieout",
         "macro-paths": [str(PROJECT_ROOT / "dbt" / "macros"), "macros"],
-        "vars": {"clock_difference_seconds": 2},
+        "vars": {"clock_difference_seconds": 2, "narrow_from_rows": 1},
         "models": {"strategies": {"materialized": "incremental", "schema": "scratch"}},
     }
     (folder / "dbt_project.yml").write_text(yaml.safe_dump(settings))
