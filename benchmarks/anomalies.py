@@ -211,6 +211,13 @@ def load(company: dict[str, pa.Table], models: dict[str, str]) -> None:
         catalog.create_table(f"{SCHEMA}.stg_app_db__{name}", schema=rows.schema).append(rows)
     for name, sql in models.items():
         execute(f"create table lake.{SCHEMA}.{name} as {sql}")
+    # KPIs have a row for every day that was run; of a company that is loaded whole there is none to judge.
+    ratios = ", ".join(f"{kpi} decimal(38, 10)" for kpi in ("dso", "dpo", "overdue_ratio", "payment_success_rate"))
+    amounts = ", ".join(f"{name}_amount decimal(38, 4)" for name in ("total_ar", "total_ap", "overdue_ar", "collected"))
+    execute(
+        f"create table lake.{SCHEMA}.fact_kpi_daily "
+        f"(org_id varchar, base_currency varchar, as_of_date date, {ratios}, {amounts})"
+    )
     # Of one organization: the forecast is measured by a benchmark of its own, and a company of them takes its time.
     poorest = company["organizations"]["org_id"][LOW_CASH_ORG].as_py()
     series = [one for one in load_series(END) if one.org_id == poorest]

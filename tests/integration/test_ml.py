@@ -148,6 +148,19 @@ TABLES = {
         "is_overdue": "boolean",
         "is_disputed": "boolean",
     },
+    "fact_kpi_daily": {
+        "org_id": "varchar",
+        "base_currency": "varchar",
+        "as_of_date": "date",
+        "dso": "decimal(38,10)",
+        "dpo": "decimal(38,10)",
+        "overdue_ratio": "decimal(38,10)",
+        "payment_success_rate": "decimal(38,10)",
+        "total_ar_amount": "decimal(38,4)",
+        "total_ap_amount": "decimal(38,4)",
+        "overdue_ar_amount": "decimal(38,4)",
+        "collected_amount": "decimal(38,4)",
+    },
     "fact_cashflow_forecast": {
         "org_id": "varchar",
         "currency": "varchar",
@@ -358,6 +371,7 @@ def test_rules_raise_what_is_wrong_and_nothing_else(books):
         "unusual_bill": 0,
         "unusual_bank_transaction": 0,
         "unusual_day": 0,
+        "unusual_kpi": 0,
     }
     reasons = {o.kind: o.reason for o in outcomes}
     assert "do not show what is usual" in reasons["unusual_payment"]
@@ -481,6 +495,17 @@ def test_a_planted_day_is_found(books):
     # The booking planted above makes its own day unusual, too.
     found = [row for row in stored_kind("unusual_day", "subject_id, amount") if row[0].startswith(other)]
     assert found == [(f"{other}/USD/inflow/{planted}", Decimal("5000.0001") + 100 + 3 * 7 % 11)]
+
+
+def test_a_planted_kpi_is_found(books):
+    org = "66666666-0000-0000-0000-000000000000"
+    amounts = ("100000.5", "800", "200", "5000")
+    rows = [(org, "USD", ago(i), f"{40 + i % 3}", "30", "0.2", "0.95", *amounts) for i in range(1, 100)]
+    insert("fact_kpi_daily", (org, "USD", DAY, "61.25", "30", "0.2", "0.95", *amounts), *rows)
+    run_anomalies(BATCH)
+    assert stored_kind("unusual_kpi", "subject_id, amount, currency") == [
+        (f"{org}/dso/{DAY}", Decimal("100000.5"), "USD")
+    ]
 
 
 def test_clusters_below_a_limit_and_of_round_amounts(books):

@@ -11,7 +11,17 @@ from decimal import Decimal
 from functools import partial
 
 from tieout.batch import Batch
-from tieout.ml import alert_status, due_rules, isolation, lake, ledger_rules, payment_rules, rules, unusual_day
+from tieout.ml import (
+    alert_status,
+    due_rules,
+    isolation,
+    lake,
+    ledger_rules,
+    payment_rules,
+    rules,
+    unusual_day,
+    unusual_kpi,
+)
 from tieout.ml.alerts import Alert
 from tieout.ml.features import MAX_ROWS, SUBJECTS, Subject, statement
 from tieout.ml.tables import ALERTS, ensure_ml_tables, replace_day
@@ -67,4 +77,5 @@ DETECTORS: tuple[tuple[str, Callable[[date], tuple[list[Alert], str]]], ...] = (
     *((rule.kind, lambda day, rule=rule: (rules.find(rule, day), "")) for rule in RULES),
     *((subject.kind, partial(_unusual, subject)) for subject in SUBJECTS),
     (unusual_day.KIND, lambda day: (unusual_day.find(day), "")),
+    (unusual_kpi.KIND, lambda day: (unusual_kpi.find(day), "")),
 )

@@ -165,8 +165,7 @@ ALERTS = MlTable(
             "string",
             "What is wrong: duplicate_payment, duplicate_bill, over_allocation, new_counterparty, below_limit_cluster, "
             "round_amount_cluster, outside_period, benford_deviation, unusual_payment, unusual_bill, "
-            "unusual_bank_transaction or unusual_day; or due: "
-            "overdue_receivable or low_balance.",
+            "unusual_bank_transaction, unusual_day or unusual_kpi; or due: overdue_receivable or low_balance.",
             True,
         ),
         Column("severity", "string", "high, medium or low.", True),
@@ -175,7 +174,7 @@ ALERTS = MlTable(
             "subject_type",
             "string",
             "What the alert is about: payment, ar_invoice, ap_bill, bank_transaction, journal, gl_account, cash_day, "
-            "document_day, customer or organization.",
+            "document_day, kpi_day, customer or organization.",
             True,
         ),
         Column("subject_id", "string", "Key of the subject; the first payment's where it is several.", True),

@@ -57,6 +57,7 @@ def test_every_detector_runs_and_what_was_dismissed_is_left_out(written):
         "unusual_bill",
         "unusual_bank_transaction",
         "unusual_day",
+        "unusual_kpi",
     ]
     assert {outcome.kind: outcome.alerts for outcome in outcomes if outcome.alerts} == {"overdue_receivable": 2}
     assert {(row["subject_id"], row["status"], row["run_date"]) for row in written} == {
