@@ -110,7 +110,7 @@ def main(seeds: tuple[int, ...], plot: Path | None) -> None:
                     tally(ours, alerts, labels, company, by_kind=True)
                     tally(peer, plain, labels, company, by_kind=False)
                     if plot and seed == seeds[0]:
-                        from benchmarks.anomaly_plots import draw_alerts
+                        from benchmarks._anomaly_plots import draw_alerts
 
                         draw_alerts(lake.rows(_flows()), alerts, labels, plot)
                 else:

@@ -1,6 +1,6 @@
 """What a day costs dbt when history grows: the build of one day more of the same company, after ten years and one.
 
-python -m benchmarks.daily_change [invoices in ten years]. Each company is generated, extracted and built whole; then it
+python -m benchmarks.daily_change [invoices in ten years, 200,000 unless given]. Each company is generated, extracted and built whole; then it
 lives one day on, and the build of that day is timed, tests included. Both make the same number of documents a day, so
 the second history is a tenth of the first. The stack is one of the benchmark's own, in .tieout-bench, and is removed.
 """
@@ -67,7 +67,6 @@ def one_day(rows: int, years: int) -> float:
     generate(rows, 1, LAST_DAY.replace(year=LAST_DAY.year - years), LAST_DAY)
     load_and_build(LAST_DAY)
     changed = advance(1)
-    # A run reads what Trino has not cached, and never right after another's merge.
     seconds, slowest = load_and_build(LAST_DAY + timedelta(days=1))
     counts = "select count(*) from lake.silver.stg_app_db__{}"
     held = [connections.query(counts.format(name))[0][0] for name in ("ar_invoices", "payment_allocations")]
@@ -97,4 +96,4 @@ def load_and_build(day: date) -> tuple[float, list[tuple[str, float]]]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)
