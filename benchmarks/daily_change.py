@@ -1,8 +1,9 @@
 """What a day costs dbt when history grows: the build of one day more of the same company, after ten years and one.
 
-python -m benchmarks.daily_change [invoices in ten years, 200,000 unless given]. Each company is generated, extracted and built whole; then it
-lives one day on, and the build of that day is timed, tests included. Both make the same number of documents a day, so
-the second history is a tenth of the first. The stack is one of the benchmark's own, in .tieout-bench, and is removed.
+python -m benchmarks.daily_change [invoices in ten years, 200,000 unless given]. Each company is generated, extracted
+and built whole; then it lives one day on, and the build of that day is timed, tests included. Both make the same number
+of documents a day, so the second history is a tenth of the first. The stack is one of the benchmark's own, in
+.tieout-bench, and is removed.
 """
 
 from __future__ import annotations
