@@ -147,7 +147,9 @@ def compiled() -> dict[str, str]:
 
     target = PROJECT_ROOT / "dbt"
     arguments = ["--project-dir", str(target), "--profiles-dir", str(target), "--log-level", "none"]
-    result = dbtRunner().invoke(["compile", *arguments, "--select", *MODELS, "--vars", f"{{as_of: {END.isoformat()}}}"])
+    result = dbtRunner().invoke(
+        ["compile", *arguments, "--full-refresh", "--select", *MODELS, "--vars", f"{{as_of: {END.isoformat()}}}"]
+    )
     if not result.success:
         raise SystemExit(f"dbt could not compile {', '.join(MODELS)}: {result.exception}")
     return {
