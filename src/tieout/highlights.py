@@ -122,7 +122,10 @@ LINES = {
         select format('%,d days of past forecasts scored', coalesce(sum(days), 0))
         from lake.gold.fact_forecast_live_accuracy where flow = 'net'""",
     "ml_anomaly_alerts": """
-        select format('%,d alerts, %,d of them grave', count(*), count_if(severity = 'high'))
+        select format('%,d things look wrong, %,d of them grave; %,d customers are overdue',
+            count_if(kind not in ('overdue_receivable', 'low_balance')),
+            count_if(kind not in ('overdue_receivable', 'low_balance') and severity = 'high'),
+            count_if(kind = 'overdue_receivable'))
         from lake.gold.ml_anomaly_alerts
         where run_date = (select max(run_date) from lake.gold.ml_anomaly_alerts)""",
 }
