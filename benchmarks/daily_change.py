@@ -32,6 +32,8 @@ def own_stack() -> Iterator[None]:
     home = PROJECT_ROOT / ".tieout-bench"
     os.environ["TIEOUT_HOME"] = str(home)
     os.environ["AIRFLOW_HOME"] = str(home / "airflow")
+    # Silver's first load of a table is one query; the demo's heap is made for small companies.
+    os.environ.setdefault("TIEOUT_TRINO_HEAP", "8G")
     for name in ("postgres_port", "minio_port", "minio_console_port", "trino_port", "airflow_port"):
         os.environ[f"TIEOUT_{name.upper()}"] = str(Settings.model_fields[name].default + PORT_OFFSET)
     get_settings.cache_clear()
