@@ -63,6 +63,8 @@ def run(dismiss: str | None, acknowledge: str | None, reason: str | None) -> Non
     """Take the decision asked for, or list the newest run's alerts."""
     if dismiss and acknowledge:
         raise AlertStatusError("an alert is either dismissed or acknowledged: give one of --dismiss and --acknowledge")
+    if reason is not None and not (dismiss or acknowledge):
+        raise AlertStatusError("a reason is of a decision: give --dismiss ID or --acknowledge ID with --reason")
     if alert_id := dismiss or acknowledge:
         status = DISMISSED if dismiss else ACKNOWLEDGED
         decide(alert_id, status, reason)

@@ -14,7 +14,7 @@ from tieout.ml.known_future import KnownFuture
 from tieout.ml.models import History, Model, Remembered, SeasonalMean, SeasonalNaive
 from tieout.ml.prophet import Prophet
 from tieout.ml.seasonality import Deseasonalized
-from tieout.ml.smoothing import SES, DampedTrend, Theta
+from tieout.ml.smoothing import DampedTrend, Ses, Theta
 
 HORIZON = 13 * WEEK  # the whole weeks that hold the forecast's 90 days
 MAX_ORIGINS = 4
@@ -45,7 +45,7 @@ class Frequent:
 
 
 _SMOOTHED: tuple[Model, ...] = (
-    Remembered(Deseasonalized(SES, "ses")),
+    Remembered(Deseasonalized(Ses(), "ses")),
     Remembered(Deseasonalized(DampedTrend(), "damped_trend")),
     Remembered(Deseasonalized(Theta(), "theta")),
     Remembered(Autoregression("autoregression", differenced=False)),

@@ -30,11 +30,12 @@ from tieout.ml.live_accuracy import score_past_forecasts
 from tieout.ml.models import History, Model, expect
 from tieout.ml.money import to_money
 from tieout.ml.tables import ACCURACY, FORECAST, LEVELS, LIVE_ACCURACY, ensure_ml_tables, replace_day
+from tieout.ml.threads import one_thread
 
 log = logging.getLogger(__name__)
 
 HORIZON_DAYS = 90
-MODEL_VERSION = "3"
+MODEL_VERSION = "4"
 FLOWS = ("inflow", "outflow")
 # Prophet alone makes a process of some 200 MiB: two are what a small machine bears beside the rest of a run.
 MAX_PROCESSES = 2
@@ -130,7 +131,8 @@ def forecast_rows(
             raise ForecastError(
                 f"currency {series.currency} is not in app_db.currencies, so its minor unit is unknown: add it there"
             )
-        flows = {name: forecast_flow(series.history(name), candidates) for name in FLOWS}
+        with one_thread():
+            flows = {name: forecast_flow(series.history(name), candidates) for name in FLOWS}
         rows = list(_days(series, flows))
     except Exception as error:  # one series must not stop the rest, whatever its trouble
         log.exception("series %s failed", series.name)
@@ -150,12 +152,14 @@ def forecast_flow(history: History, candidates: tuple[Model, ...] = CANDIDATES) 
         expected = expect(FALLBACK, history, HORIZON_DAYS)
         return Flow(FALLBACK, expected, _unbacked(history.values), reason, plan, ())
     scores = tuple(backtest(model, history, plan) for model in candidates)
-    best_first = ranked(scores)
-    for best in best_first:
+    while best_first := ranked(scores):
+        best = best_first[0]
         try:
             expected = expect(best.model, history, HORIZON_DAYS)
         except Exception as error:  # as in the backtest: the next best model takes over
             log.warning("%s failed on the whole history, the next best is taken: %s", best.model.name, error)
+            failure = Failure(best.model, f"on the whole history: {type(error).__name__}: {error}")
+            scores = tuple(failure if score is best else score for score in scores)
             continue
         return Flow(best.model, expected, best.past, _why(best, plan, best_first), plan, scores)
     raise ForecastError("; ".join(f"{s.model.name}: {s.reason}" for s in scores if isinstance(s, Failure)))

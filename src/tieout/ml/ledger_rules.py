@@ -16,7 +16,8 @@ BENFORD_LINES = 1_000
 # Nigrini, Benford's Law (2012), table 7.1: a mean absolute deviation of first digits above it is nonconformity.
 BENFORD_LIMIT = Decimal("0.015")
 # What chance alone makes of it: the mean of |share - p| is sqrt(2 p (1 - p) / (pi n)) for n independent amounts, on
-# average over the digits 0.235 / sqrt(n). An amount repeated is one amount, so the distinct ones are counted.
+# average over the digits 0.235 / sqrt(n). The amounts of one customer or supplier are alike, and one that is repeated
+# is one amount: n counts each counterparty once, and of lines without a counterparty the distinct amounts.
 BENFORD_CHANCE = Decimal("0.235")
 # The law is of amounts that span orders of magnitude: at least so many must each hold a twentieth of the lines.
 BENFORD_MAGNITUDES = 3
@@ -74,18 +75,30 @@ _ACCOUNT = Found(
 )
 # The deviation is a score and so DOUBLE; what it is counted from is not.
 BENFORD = f"""
-with lines as (
-    select org_id, account_id, currency, abs(amount) as amount, entry_date,
-           cast(regexp_extract(cast(abs(amount) as varchar), '[1-9]') as bigint) as digit,
-           length(cast(cast(floor(abs(amount)) as bigint) as varchar)) as magnitude
-    from {{silver}}.stg_app_db__gl_entries
-    where not is_deleted
-      and amount <> 0
-      and entry_date <= date '{{day}}'
-      and entry_date > date '{{day}}' - interval '{{lookback}}' day
+with documents as (
+    select 'ar_invoice' as document_type, invoice_id as document_id, customer_id as party_id
+    from {{silver}}.stg_app_db__ar_invoices
+    union all
+    select 'ap_bill', bill_id, supplier_id from {{silver}}.stg_app_db__ap_bills
+    union all
+    select 'payment', payment_id, coalesce(customer_id, supplier_id) from {{silver}}.stg_app_db__payments
+),
+lines as (
+    select entries.org_id, entries.account_id, entries.currency, abs(entries.amount) as amount, entries.entry_date,
+           documents.party_id,
+           cast(regexp_extract(cast(abs(entries.amount) as varchar), '[1-9]') as bigint) as digit,
+           length(cast(cast(floor(abs(entries.amount)) as bigint) as varchar)) as magnitude
+    from {{silver}}.stg_app_db__gl_entries as entries
+    left join documents
+           on documents.document_type = entries.document_type and documents.document_id = entries.document_id
+    where not entries.is_deleted
+      and entries.amount <> 0
+      and entries.entry_date <= date '{{day}}'
+      and entries.entry_date > date '{{day}}' - interval '{{lookback}}' day
 ),
 accounts as (
-    select org_id, account_id, currency, count(*) as lines, count(distinct amount) as amounts,
+    select org_id, account_id, currency, count(*) as lines,
+           count(distinct party_id) + count(distinct if(party_id is null, amount)) as draws,
            max(entry_date) as occurred_on, sum(amount) as amount,
            histogram(digit) as digits, histogram(magnitude) as magnitudes
     from lines
@@ -93,7 +106,7 @@ accounts as (
     having count(*) >= {BENFORD_LINES}
 ),
 measured as (
-    select *, {float(BENFORD_LIMIT):e} + {float(BENFORD_CHANCE):e} / sqrt(amounts) as limit_deviation,
+    select *, {float(BENFORD_LIMIT):e} + {float(BENFORD_CHANCE):e} / sqrt(draws) as limit_deviation,
            reduce(
                sequence(1, 9),
                0e0,
@@ -108,7 +121,7 @@ measured as (
         "gl_accounts.account_code",
         "gl_accounts.name as account",
         "measured.lines",
-        "measured.amounts",
+        "measured.draws",
         "transform(sequence(1, 9), d -> coalesce(element_at(digits, d), 0)) as digit_counts",
         "cast(deviation as decimal(38, 10)) as deviation",
         "cast(limit_deviation as decimal(38, 10)) as limit_deviation",
@@ -138,7 +151,7 @@ def _benford(row: dict[str, Any]) -> str:
     return (
         f"first digits of account {row['account_code']} ({row['account']}) do not follow Benford's law: "
         f"{shares[digit]:.1f} % of {row['lines']} lines begin with {digit + 1}, {_EXPECTED[digit]} % would; "
-        f"the mean deviation is {row['deviation']:.4f}, the limit for {row['amounts']} different amounts "
+        f"the mean deviation is {row['deviation']:.4f}, the limit for {row['draws']} counterparties and other amounts "
         f"{row['limit_deviation']:.4f}"
     )
 

@@ -7,7 +7,7 @@ from tieout.ml.combination import BetterHalf, Median
 from tieout.ml.models import SeasonalNaive
 from tieout.ml.seasonality import Deseasonalized
 from tieout.ml.shares import SeasonalShares
-from tieout.ml.smoothing import SES, DampedTrend, Theta
+from tieout.ml.smoothing import DampedTrend, Ses, Theta
 
 WEEKS_A_YEAR = 365.25 / 7
 MONTHS_A_YEAR = 12
@@ -29,7 +29,7 @@ MONTHLY = BetterHalf(
             for decay in (0.4, 0.6, 0.8)
             for growing in (True, False)
         ),
-        Deseasonalized(SES, "ses"),
+        Deseasonalized(Ses(), "ses"),
         Deseasonalized(DampedTrend(), "damped_trend"),
         Deseasonalized(Theta(), "theta"),
     )

@@ -1,24 +1,20 @@
-"""Exponential smoothing: simple, with a damped trend, and Theta.
+"""Exponential smoothing: simple, with a damped trend, and Theta, as statsmodels fits them.
 
-Each is an innovations state space model (Hyndman et al., 2008): y_t = w x_{t-1} + e_t, x_t = F x_{t-1} + g e_t. Its
-one-step errors are a linear filter of the series, e = A(B) / C(B) y with A = det(I - F B), C = det(I - (F - g w) B), so
-that a whole series is one call of lfilter and the least squares fit takes milliseconds.
+Values are fitted in units of their usual change from step to step, so that the unit of the input does not matter to an
+optimizer that looks for parameters and first states at once.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from tieout.ml.models import History, Remembered, lacks
+from tieout.ml.models import History, lacks
 
 MIN_STEPS = 12
-# Errors of the first steps, before the filter has forgotten where it started, do not count.
-WARM_UP = 8
-
-Filter = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -31,16 +27,18 @@ class Ses:
         return lacks(history, MIN_STEPS)
 
     def predict(self, history: History, horizon: int) -> np.ndarray:
-        return _smooth(history.values, _simple, ((0.1,), (0.5,), (0.95,)), horizon)
+        from statsmodels.tsa.holtwinters import SimpleExpSmoothing
 
-
-# One fit serves wherever the same values are smoothed again: by Theta and by SES itself.
-SES = Remembered(Ses())
+        return _scaled(
+            lambda values: SimpleExpSmoothing(values, initialization_method="estimated").fit().forecast(horizon),
+            history.values,
+            horizon,
+        )
 
 
 @dataclass(frozen=True)
 class DampedTrend:
-    """Holt's trend, damped by 0.8 to 0.98 a step (ETS(A,Ad,N))."""
+    """Holt's trend, damped by 0.8 to 0.98 a step: ETS(A,Ad,N)."""
 
     name: str = "damped_trend"
 
@@ -48,12 +46,18 @@ class DampedTrend:
         return lacks(history, 2 * MIN_STEPS)
 
     def predict(self, history: History, horizon: int) -> np.ndarray:
-        return _smooth(history.values, _damped, ((0.8, 0.1, 0.95), (0.2, 0.05, 0.9)), horizon)
+        from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+
+        return _scaled(
+            lambda values: ETSModel(values, trend="add", damped_trend=True).fit(disp=False).forecast(horizon),
+            history.values,
+            horizon,
+        )
 
 
 @dataclass(frozen=True)
 class Theta:
-    """The Theta method: simple smoothing with half of the linear trend (Hyndman and Billah, 2003)."""
+    """The Theta method (Assimakopoulos and Nikolopoulos, 2000)."""
 
     name: str = "theta"
 
@@ -61,61 +65,21 @@ class Theta:
         return lacks(history, MIN_STEPS)
 
     def predict(self, history: History, horizon: int) -> np.ndarray:
-        slope = np.polyfit(np.arange(len(history)), history.values, 1)[0]
-        return SES.predict(history, horizon) + slope / 2 * np.arange(1, horizon + 1)
+        from statsmodels.tsa.forecasting.theta import ThetaModel
+
+        return _scaled(
+            lambda values: ThetaModel(values, period=1, deseasonalize=False).fit().forecast(horizon),
+            history.values,
+            horizon,
+        )
 
 
-def _simple(parameters: np.ndarray) -> Filter | None:
-    (alpha,) = parameters
-    if not 0 < alpha <= 1:
-        return None
-    return np.array([1.0, -1.0]), np.array([1.0, alpha - 1.0])
-
-
-def _damped(parameters: np.ndarray) -> Filter | None:
-    alpha, beta, phi = parameters
-    if not (0 < alpha <= 1 and 0 <= beta <= alpha and 0.8 <= phi <= 0.98):
-        return None
-    # F = [[1, phi], [0, phi]], g = [alpha, beta], w = [1, phi]
-    return (
-        np.array([1.0, -(1 + phi), phi]),
-        np.array([1.0, alpha + phi * beta - 1 - phi, phi * (1 - alpha)]),
-    )
-
-
-def _smooth(
-    values: np.ndarray,
-    filter_of: Callable[[np.ndarray], Filter | None],
-    starts: tuple[tuple[float, ...], ...],
-    horizon: int,
-) -> np.ndarray:
-    """Fit the filter's parameters by least squares of its errors, and run it on without errors."""
-    from scipy.optimize import minimize
-    from scipy.signal import lfilter
-
-    scale = float(np.std(np.diff(values)))
+def _scaled(forecast: Callable[[np.ndarray], np.ndarray], values: np.ndarray, horizon: int) -> np.ndarray:
+    """The forecast in units of the input; a constant, which leaves nothing to fit, goes on."""
+    scale = float(np.abs(np.diff(values)).mean())
     if scale == 0:
         return np.full(horizon, values[-1])
-    scaled = (values - values[0]) / scale
-
-    def loss(parameters: np.ndarray) -> float:
-        found = filter_of(parameters)
-        if found is None:
-            return 1e12
-        errors = lfilter(*found, scaled)[WARM_UP:]
-        return float(errors @ errors)
-
-    fits = [
-        minimize(loss, start, method="Nelder-Mead", options={"maxiter": 120, "xatol": 1e-3, "fatol": 1e-6})
-        for start in starts
-    ]
-    top, bottom = filter_of(min(fits, key=lambda fit: fit.fun).x)
-    errors = lfilter(top, bottom, scaled)
-    order = len(top) - 1
-    past, shocks = list(scaled[-order:]), list(errors[-order:])
-    for _ in range(horizon):
-        expected = -sum(top[i] * past[-i] for i in range(1, order + 1))
-        expected += sum(bottom[i] * shocks[-i] for i in range(1, order + 1))
-        past.append(expected)
-        shocks.append(0.0)
-    return values[0] + scale * np.array(past[order:])
+    with warnings.catch_warnings():
+        # An optimizer that stops early says so; its forecast competes with the others all the same.
+        warnings.simplefilter("ignore")
+        return values[0] + scale * np.asarray(forecast((values - values[0]) / scale))

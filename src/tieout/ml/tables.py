@@ -197,18 +197,31 @@ def ensure_ml_tables(catalog: Catalog | None = None, tables: Sequence[MlTable] |
 
     tables: those that the caller writes; two tasks that run side by side must not both create one. All unless given.
 
-    A table of an earlier version of Tieout gains the columns that it lacks, NULL on the days it has; none is dropped.
+    A table of an earlier version of Tieout gains the columns that it lacks, NULL on the days it has, and every
+    description as it reads here; no column is dropped.
     """
     catalog = catalog or _catalog()
     for table in ML_TABLES if tables is None else tables:
-        if not catalog.table_exists(table.identifier):
+        if catalog.table_exists(table.identifier):
+            _bring_up_to_date(catalog.load_table(table.identifier), table)
+        else:
             _create(catalog, table)
-            continue
-        held = catalog.load_table(table.identifier)
-        if missing := [c for c in table.columns if c.name not in held.schema().column_names]:
-            with held.update_schema() as update:
+
+
+def _bring_up_to_date(held: Table, table: MlTable) -> None:
+    """One commit, or none where nothing differs."""
+    docs = {field.name: field.doc for field in held.schema().fields}
+    missing = [column for column in table.columns if column.name not in docs]
+    reworded = [column for column in table.columns if docs.get(column.name, column.doc) != column.doc]
+    with held.transaction() as transaction:
+        if held.properties.get("comment") != table.description:
+            transaction.set_properties(comment=table.description)
+        if missing or reworded:
+            with transaction.update_schema() as update:
                 for column in missing:
                     update.add_column(column.name, _iceberg_type(column.type), doc=column.doc)
+                for column in reworded:
+                    update.update_column(column.name, doc=column.doc)
 
 
 def replace_day(table: MlTable, day: date, rows: Sequence[Mapping[str, Any]], catalog: Catalog | None = None) -> None:

@@ -54,8 +54,10 @@ def test_a_decision_is_written_with_who_took_it(written, arguments, row):
         (["--dismiss", ALERT, "--reason", " "], "a dismissal needs a reason"),
         (["--acknowledge", "1" * 32], "there is no alert"),
         (["--acknowledge", ALERT, "--dismiss", ALERT, "--reason", "x"], "give one of --dismiss and --acknowledge"),
+        (["--reason", "x"], "a reason is of a decision"),
+        (["--dismiss", "", "--reason", "x"], "a reason is of a decision"),
     ],
-    ids=["no reason", "blank reason", "unknown alert", "both"],
+    ids=["no reason", "blank reason", "unknown alert", "both", "neither", "empty id"],
 )
 def test_what_cannot_be_decided_is_refused(written, arguments, message):
     result = CliRunner().invoke(app, ["alerts", *arguments])

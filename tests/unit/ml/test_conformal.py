@@ -33,14 +33,14 @@ def test_origins_that_differ_widen_what_they_give():
 
 
 def test_recent_origins_weigh_more():
-    # Four errors of weight 0.8, four of weight 1, and one to come: 45 % of 8.2 are 3.69.
+    # Four errors of weight 0.7, four of weight 1, and one to come: 45 % of 7.8 are 3.51.
     older, newer = np.full(4, 10.0), np.full(4, 20.0)
     upper = [
         bounds(np.full(4, 100.0), Past(np.full((2, 4), 100.0), np.array(errors)), 45)[1][0]
         for errors in ([older, newer], [newer, older])
     ]
-    # 10 % then 20 %: 3.2 lie within 10 %, so the radius is 20 %. Left out, the older is half and the newer twice what
-    # the other gives; 45 % of 7.2 are 3.24, which the older's 3.2 do not hold: doubled.
+    # 10 % then 20 %: 2.8 lie within 10 %, so the radius is 20 %. Left out, the older is half and the newer twice what
+    # the other gives; 45 % of 6.8 are 3.06, which the older's 2.8 do not hold: doubled.
     # 20 % then 10 %: 4 lie within 10 %. Left out, the newer is half of what the other gives, which 4 hold: halved.
     assert upper == pytest.approx([140, 105])
 

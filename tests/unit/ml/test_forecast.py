@@ -160,6 +160,25 @@ def test_a_model_that_fails_leaves_its_score_row_and_the_others_go_on():
     assert failed[0]["reason"] == "RuntimeError: no luck" and not failed[0]["is_chosen"]
 
 
+class BrokenOnTheWhole(SeasonalMean):
+    """The best model of the backtest, which fails where it matters."""
+
+    def predict(self, history, horizon):
+        if len(history) == 200:
+            raise RuntimeError("no luck")
+        return super().predict(history, horizon)
+
+
+def test_a_model_that_fails_on_the_whole_history_is_not_told_as_off_by_more():
+    broken = BrokenOnTheWhole("broken")
+    flow = forecast_flow(History(noisy(200), 7), (broken, SeasonalNaive()))
+    assert flow.model.name == "seasonal_naive" and "broken" not in flow.reason
+    [failure] = [score for score in flow.scores if isinstance(score, Failure)]
+    assert (failure.model, failure.reason) == (broken, "on the whole history: RuntimeError: no luck")
+    _, _, status, reason = forecast_rows(series(noisy(200), noisy(200, 2)), (broken,))
+    assert (status, reason) == ("failed", "broken: on the whole history: RuntimeError: no luck")
+
+
 def test_when_every_model_fails_the_series_fails():
     rows, _, status, reason = forecast_rows(series(noisy(200), noisy(200, 2)), (Broken(),))
     assert status == "failed" and reason == "broken: RuntimeError: no luck"

@@ -63,12 +63,12 @@ REASONS = {
             "account": "Travel",
             "lines": 2000,
             "digit_counts": [500, 300, 200, 100, 100, 100, 100, 100, 500],
-            "amounts": 900,
+            "draws": 900,
             "deviation": Decimal("0.0452000000"),
             "limit_deviation": Decimal("0.0228333333"),
         },
         "first digits of account 6200 (Travel) do not follow Benford's law: 25.0 % of 2000 lines begin with 9, 4.6 % "
-        "would; the mean deviation is 0.0452, the limit for 900 different amounts 0.0228",
+        "would; the mean deviation is 0.0452, the limit for 900 counterparties and other amounts 0.0228",
     ),
     "overdue_receivable": (
         {"party": "Acme", "invoices": 3, "disputed_invoices": 1, "days_overdue": 95},

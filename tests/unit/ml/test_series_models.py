@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
 
 from tieout.ml.autoregression import Autoregression
 from tieout.ml.combination import BetterHalf, Median
 from tieout.ml.models import History, Naive, SeasonalMean, SeasonalNaive, expect
 from tieout.ml.regular import MONTHLY, WEEKLY
 from tieout.ml.seasonality import Deseasonalized, is_seasonal, seasonal_pattern
-from tieout.ml.smoothing import DampedTrend, Ses, Theta, _damped, _simple
+from tieout.ml.smoothing import DampedTrend, Ses, Theta
 
 MODELS = [
     Ses(),
@@ -57,27 +56,6 @@ def test_sparse_cash_gives_numbers_that_are_not_negative(model, steps):
     random = np.random.default_rng(steps)
     history = History(np.where(random.random(steps) < 0.1, random.lognormal(8, 2, steps), 0.0), 7)
     assert (expect(model, history, 90) >= 0).all()
-
-
-def test_the_filter_is_the_recursion_of_damped_holt():
-    alpha, beta, phi = 0.6, 0.2, 0.9
-    values = random_walk(50, 3) - 1000
-    level = trend = 0.0
-    errors = []
-    for value in values:
-        expected = level + phi * trend
-        error = value - expected
-        level, trend = expected + alpha * error, phi * trend + beta * error
-        errors.append(error)
-    assert lfilter(*_damped((alpha, beta, phi)), values) == pytest.approx(errors)
-
-
-def test_the_filter_is_the_recursion_of_simple_smoothing():
-    values, level, errors = random_walk(50, 4) - 1000, 0.0, []
-    for value in values:
-        errors.append(value - level)
-        level += 0.3 * errors[-1]
-    assert lfilter(*_simple((0.3,)), values) == pytest.approx(errors)
 
 
 def test_ses_of_noise_is_its_mean_and_of_a_walk_its_last_value():

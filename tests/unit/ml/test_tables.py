@@ -65,6 +65,26 @@ def test_a_table_of_an_earlier_version_gains_its_new_columns(catalog):
     assert {row["run_date"]: row["evidence"] for row in found} == {DAY: None, NEXT: "{}"}
 
 
+def test_a_table_of_an_earlier_version_is_described_as_now(catalog):
+    held = catalog.load_table(ALERTS.identifier)
+    with held.transaction() as transaction:
+        transaction.set_properties(comment="Said otherwise.")
+        with transaction.update_schema() as update:
+            update.update_column("reason", doc="Said otherwise.")
+            update.update_column("amount", doc="")
+    ensure_ml_tables(catalog)
+    held = catalog.load_table(ALERTS.identifier)
+    assert held.properties["comment"] == ALERTS.description
+    assert {field.name: field.doc for field in held.schema().fields} == {c.name: c.doc for c in ALERTS.columns}
+    assert [field.required for field in held.schema().fields] == [column.required for column in ALERTS.columns]
+
+
+def test_a_table_that_is_up_to_date_is_not_written(catalog):
+    before = {table.name: catalog.load_table(table.identifier).metadata_location for table in ML_TABLES}
+    ensure_ml_tables(catalog)
+    assert before == {table.name: catalog.load_table(table.identifier).metadata_location for table in ML_TABLES}
+
+
 def test_a_rerun_replaces_its_day_and_no_other(catalog):
     replace_day(ALERTS, DAY, [alert(DAY, "a"), alert(DAY, "b")], catalog)
     replace_day(ALERTS, NEXT, [alert(NEXT, "a")], catalog)
