@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,7 +21,7 @@ import pytest
 from tests.app_database import Connect, app_database
 
 from tieout import budget
-from tieout.budget import Voucher
+from tieout.budget import Line, Proposal, Voucher, WorkItem
 from tieout.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.integration
@@ -618,6 +618,275 @@ class TestConcurrency:
             assert_balances_are_sums(db)
 
 
+def proposal(program: Program, **changes: Any) -> Proposal:
+    """Of 1,000 dollars for the year after the program's budget."""
+    asked = Proposal(program.org, "P1", "Roads", 2027, "USD", Decimal("1000"))
+    return replace(asked, **changes)
+
+
+def submitted(db: psycopg.Connection, program: Program, **changes: Any) -> UUID:
+    asked = budget.propose_budget(db, proposal(program, **changes), "ada")
+    budget.justify_budget(db, asked, "Holes.", "ada")
+    budget.submit_proposal(db, asked, "ada")
+    return asked
+
+
+def row_of(db: psycopg.Connection, table: str, key: UUID) -> dict[str, Any]:
+    return db.execute(f"select to_jsonb(t) from {table} as t where id = %s", (key,)).fetchone()[0]
+
+
+def count(db: psycopg.Connection, table: str, org: UUID) -> int:
+    return db.execute(f"select count(*) from {table} where org_id = %s", (org,)).fetchone()[0]
+
+
+NEXT = date(2026, 12, 15)
+
+
+class TestProposals:
+    def test_what_is_adopted_becomes_a_budget_that_can_be_spent(self, db: psycopg.Connection, program: Program) -> None:
+        asked = submitted(db, program)
+        lines = [Line("1", program.account, Decimal("600"), "asphalt"), Line("2", program.account, Decimal("399.99"))]
+        adopted = budget.adopt_proposal(db, asked, lines, NEXT, "bob")
+        found = row_of(db, "budgeting.budget_proposals", asked)
+        assert (found["status"], found["decided_on"], found["proposed_by"]) == ("adopted", str(NEXT), "ada")
+        assert found["program_budget_id"] == str(adopted.program_budget)
+        made = row_of(db, "program_budgets", adopted.program_budget)
+        assert (made["program_code"], made["fiscal_year"], made["adopted_on"]) == ("P1", 2027, str(NEXT))
+        assert [balance(db, line) for line in adopted.lines] == [
+            (Decimal("600"), Decimal(0)),
+            (Decimal("399.99"), Decimal(0)),
+        ]
+        budget.release_quarterly_allotment(db, adopted.lines[0], 1, Decimal("600"), voucher(on=NEXT))
+
+    def test_its_lines_are_what_was_proposed_at_most(self, db: psycopg.Connection, program: Program) -> None:
+        asked = submitted(db, program)
+        lines = [Line("1", program.account, Decimal("600")), Line("2", program.account, Decimal("400.0001"))]
+        with pytest.raises(budget.ProposalExceeded) as refused:
+            budget.adopt_proposal(db, asked, lines, NEXT, "bob")
+        assert (refused.value.left, refused.value.asked) == (Decimal("1000"), Decimal("1000.0001"))
+        assert row_of(db, "budgeting.budget_proposals", asked)["status"] == "submitted"
+
+    def test_what_is_rejected_makes_no_budget(self, db: psycopg.Connection, program: Program) -> None:
+        asked = submitted(db, program)
+        budget.reject_proposal(db, asked, NEXT, "bob")
+        found = row_of(db, "budgeting.budget_proposals", asked)
+        assert (found["status"], found["decided_on"], found["program_budget_id"]) == ("rejected", str(NEXT), None)
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            pytest.param(lambda db, asked, line: budget.submit_proposal(db, asked, "ada"), id="submit"),
+            pytest.param(lambda db, asked, line: budget.justify_budget(db, asked, "More.", "ada"), id="justify"),
+            pytest.param(lambda db, asked, line: budget.reject_proposal(db, asked, NEXT, "bob"), id="reject"),
+            pytest.param(lambda db, asked, line: budget.adopt_proposal(db, asked, [line], NEXT, "bob"), id="adopt"),
+        ],
+    )
+    @pytest.mark.parametrize("decided", ["adopted", "rejected"])
+    def test_what_is_decided_stays(
+        self, db: psycopg.Connection, program: Program, call: Callable[..., Any], decided: str
+    ) -> None:
+        asked, line = submitted(db, program), Line("1", program.account, Decimal("1"))
+        if decided == "adopted":
+            budget.adopt_proposal(db, asked, [line], NEXT, "bob")
+        else:
+            budget.reject_proposal(db, asked, NEXT, "bob")
+        before = row_of(db, "budgeting.budget_proposals", asked)
+        with pytest.raises(budget.WrongState, match=f"is {decided}") as refused:
+            call(db, asked, line)
+        assert refused.value.found == decided
+        assert row_of(db, "budgeting.budget_proposals", asked) == before
+
+    def test_a_draft_is_submitted_before_it_is_decided(self, db: psycopg.Connection, program: Program) -> None:
+        asked = budget.propose_budget(db, proposal(program), "ada")
+        with pytest.raises(budget.WrongState, match="is draft, not submitted"):
+            budget.reject_proposal(db, asked, NEXT, "bob")
+
+    def test_and_justified_before_it_is_submitted(self, db: psycopg.Connection, program: Program) -> None:
+        asked = budget.propose_budget(db, proposal(program), "ada")
+        with pytest.raises(budget.InvalidEntry, match="no justification"):
+            budget.submit_proposal(db, asked, "ada")
+        budget.justify_budget(db, asked, "Holes.", "cyd")
+        budget.submit_proposal(db, asked, "ada")
+        found = db.execute(
+            "select justification, written_by from budgeting.budget_justifications where budget_proposal_id = %s",
+            (asked,),
+        ).fetchall()
+        assert found == [("Holes.", "cyd")]
+
+    def test_a_program_has_one_budget_a_year(self, db: psycopg.Connection, program: Program) -> None:
+        asked = submitted(db, program, fiscal_year=2026)
+        with pytest.raises(budget.ProgramHasBudget, match="P1 has a budget for 2026"):
+            budget.adopt_proposal(db, asked, [Line("1", program.account, Decimal("1"))], NEXT, "bob")
+        assert row_of(db, "budgeting.budget_proposals", asked)["status"] == "submitted"
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            pytest.param({"org": UUID(int=0)}, "organization", id="organization"),
+            pytest.param({"currency": "ZZZ"}, "currency", id="currency"),
+            pytest.param({"currency": "Dollar"}, "currency", id="no code"),
+            pytest.param({"name": " "}, "cannot be", id="name"),
+            pytest.param({"fiscal_year": 26}, "year", id="year"),
+            pytest.param({"amount": Decimal("0")}, "above zero", id="nothing"),
+            pytest.param({"amount": 1000.0}, "float", id="float"),
+        ],
+    )
+    def test_a_proposal_that_cannot_be_is_refused(
+        self, db: psycopg.Connection, program: Program, changes: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(budget.InvalidEntry, match=message):
+            budget.propose_budget(db, proposal(program, **changes), "ada")
+        assert count(db, "budgeting.budget_proposals", program.org) == 0
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            pytest.param([], id="none"),
+            pytest.param([("1", UUID(int=0))], id="account"),
+            pytest.param([("1", None), ("1", None)], id="number twice"),
+            pytest.param([(" ", None)], id="no number"),
+        ],
+    )
+    def test_lines_that_cannot_be_leave_everything_as_it_was(
+        self, db: psycopg.Connection, program: Program, lines: list[tuple[str, UUID | None]]
+    ) -> None:
+        asked = submitted(db, program)
+        wanted = [Line(number, account or program.account, Decimal("1")) for number, account in lines]
+        with pytest.raises(budget.InvalidEntry):
+            budget.adopt_proposal(db, asked, wanted, NEXT, "bob")
+        assert row_of(db, "budgeting.budget_proposals", asked)["status"] == "submitted"
+        assert count(db, "program_budgets", program.org) == 1
+
+    @pytest.mark.parametrize("call", ["submit_proposal", "reject_proposal", "adopt_proposal", "justify_budget"])
+    def test_what_is_not_there_is_named(self, db: psycopg.Connection, program: Program, call: str) -> None:
+        more = {
+            "submit_proposal": (),
+            "reject_proposal": (NEXT,),
+            "adopt_proposal": ([Line("1", program.account, Decimal("1"))], NEXT),
+            "justify_budget": ("Holes.",),
+        }[call]
+        with pytest.raises(budget.NoSuchEntry, match="no proposal"):
+            getattr(budget, call)(db, uuid4(), *more, "ada")
+
+    def test_an_actor_is_named(self, db: psycopg.Connection, program: Program) -> None:
+        with pytest.raises(budget.InvalidEntry, match="actor"):
+            budget.propose_budget(db, proposal(program), " ")
+
+    def test_of_many_decisions_at_once_one_stands(self, connect: Connect) -> None:
+        with connect() as db:
+            program = Program.adopted(db)
+            asked = submitted(db, program)
+        barrier = threading.Barrier(8)
+
+        def decide(number: int) -> str:
+            with connect(autocommit=True) as conn:
+                barrier.wait()
+                try:
+                    if number % 2:
+                        budget.reject_proposal(conn, asked, NEXT, f"writer {number}")
+                    else:
+                        line = Line("1", program.account, Decimal("1000"))
+                        budget.adopt_proposal(conn, asked, [line], NEXT, f"writer {number}")
+                except budget.WrongState as error:
+                    return f"told {error.found}"
+                return "decided"
+
+        with ThreadPoolExecutor(8) as pool:
+            told = Counter(pool.map(decide, range(8)))
+        with connect() as db:
+            found = row_of(db, "budgeting.budget_proposals", asked)
+            budgets = db.execute(
+                "select count(*) from program_budgets where org_id = %s and fiscal_year = 2027", (program.org,)
+            ).fetchone()[0]
+        assert told == {"decided": 1, f"told {found['status']}": 7}
+        assert budgets == (found["status"] == "adopted")
+
+    def test_the_audit_names_who_did_what(self, db: psycopg.Connection, program: Program) -> None:
+        asked = submitted(db, program)
+        adopted = budget.adopt_proposal(db, asked, [Line("1", program.account, Decimal("1"))], NEXT, "bob")
+        found = db.execute(
+            "select table_name, action, actor, after ->> 'status' from budgeting.budget_audit "
+            "where row_id = any(%s) order by id",
+            ([asked, adopted.program_budget, *adopted.lines],),
+        ).fetchall()
+        assert found == [
+            ("budget_proposals", "insert", "ada", "draft"),
+            ("budget_proposals", "update", "ada", "submitted"),
+            ("program_budgets", "insert", "bob", None),
+            ("budget_line_items", "insert", "bob", None),
+            ("budget_proposals", "update", "bob", "adopted"),
+        ]
+
+
+class TestWork:
+    def opened(self, db: psycopg.Connection, program: Program) -> UUID:
+        return budget.open_work_item(db, WorkItem("Review", program_budget=program.program, due_on=NEXT), "ada")
+
+    def test_it_is_opened_assigned_and_done(self, db: psycopg.Connection, program: Program) -> None:
+        item = self.opened(db, program)
+        budget.assign_work_item(db, item, "cyd", "ada")
+        budget.assign_work_item(db, item, "dan", "cyd")
+        budget.close_work_item(db, item, NEXT, "dan")
+        found = row_of(db, "budgeting.work_items", item)
+        assert (found["status"], found["assigned_to"], found["closed_on"]) == ("done", "dan", str(NEXT))
+        assert (found["org_id"], found["due_on"]) == (str(program.org), str(NEXT))
+        audit = db.execute(
+            "select action, actor, after ->> 'assigned_to' from budgeting.budget_audit where row_id = %s order by id",
+            (item,),
+        ).fetchall()
+        assert audit == [
+            ("insert", "ada", None),
+            ("update", "ada", "cyd"),
+            ("update", "cyd", "dan"),
+            ("update", "dan", "dan"),
+        ]
+
+    def test_it_may_be_about_a_proposal(self, db: psycopg.Connection, program: Program) -> None:
+        asked = submitted(db, program)
+        item = budget.open_work_item(db, WorkItem("Check the sums", proposal=asked, assigned_to="cyd"), "ada")
+        budget.cancel_work_item(db, item, NEXT, "ada")
+        found = row_of(db, "budgeting.work_items", item)
+        assert (found["status"], found["budget_proposal_id"], found["assigned_to"]) == ("cancelled", str(asked), "cyd")
+
+    @pytest.mark.parametrize("ending", [budget.close_work_item, budget.cancel_work_item])
+    def test_what_is_closed_stays(self, db: psycopg.Connection, program: Program, ending: Callable[..., None]) -> None:
+        item = self.opened(db, program)
+        ending(db, item, NEXT, "ada")
+        for call in (
+            lambda: budget.assign_work_item(db, item, "cyd", "ada"),
+            lambda: budget.close_work_item(db, item, NEXT, "ada"),
+            lambda: budget.cancel_work_item(db, item, NEXT, "ada"),
+        ):
+            with pytest.raises(budget.WrongState, match="open another"):
+                call()
+
+    def test_it_is_about_one_thing(self, db: psycopg.Connection, program: Program) -> None:
+        asked = submitted(db, program)
+        for item in (WorkItem("Review"), WorkItem("Review", proposal=asked, program_budget=program.program)):
+            with pytest.raises(budget.InvalidEntry, match="name one of them"):
+                budget.open_work_item(db, item, "ada")
+
+    @pytest.mark.parametrize(
+        "item", [WorkItem("Review", proposal=UUID(int=0)), WorkItem("Review", program_budget=UUID(int=0))]
+    )
+    def test_and_that_is_there(self, db: psycopg.Connection, item: WorkItem) -> None:
+        with pytest.raises(budget.NoSuchEntry, match="to work on"):
+            budget.open_work_item(db, item, "ada")
+
+    def test_nonsense_is_refused(self, db: psycopg.Connection, program: Program) -> None:
+        for item in (
+            WorkItem(" ", program_budget=program.program),
+            WorkItem("Review", program_budget=program.program, assigned_to=" "),
+            WorkItem("Review", program_budget=program.program, due_on=date(1, 1, 1)),
+        ):
+            with pytest.raises(budget.InvalidEntry):
+                budget.open_work_item(db, item, "ada")
+        with pytest.raises(budget.InvalidEntry, match="assignee"):
+            budget.assign_work_item(db, self.opened(db, program), "", "ada")
+        with pytest.raises(budget.NoSuchEntry, match="no work item"):
+            budget.close_work_item(db, uuid4(), NEXT, "ada")
+
+
 def test_an_entry_costs_the_same_however_many_there_are(db: psycopg.Connection, program: Program) -> None:
     """The limit is checked on the parent's balance: no query of the triggers reads the sisters of a new entry."""
     program.amend(db, "1000000")
@@ -652,15 +921,17 @@ def test_the_detail_of_a_refusal_is_exact(db: psycopg.Connection, program: Progr
     assert detail == {"entry_id": str(program.line), "limit": "1000.0000", "used": "0.0000", "asked": "1000.0001"}
 
 
-def test_the_example_of_the_page_runs(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_the_page_run(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (PROJECT_ROOT / "docs" / "budget-execution.md").read_text()
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    booking, adopting = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     with connect() as db:
         program = Program.adopted(db, "30000")
     monkeypatch.setattr("tieout.connections.app_db", connect)
-    names: dict[str, Any] = {"line_item": program.line}
-    exec(example, names)
+    names: dict[str, Any] = {"line_item": program.line, "org": program.org, "account": program.account}
+    exec(booking, names)
+    exec(adopting, names)
     with connect() as db:
+        assert balance(db, names["adopted"].lines[0]) == (Decimal(80000), Decimal(0))
         assert balance(db, names["order"].id) == (Decimal("7999.5"), Decimal("7999.5"))
         assert balance(db, names["released"].id) == (Decimal(25000), Decimal("7999.5"))
         assert balance(db, program.line) == (Decimal(30000), Decimal(25000))
@@ -668,7 +939,9 @@ def test_the_example_of_the_page_runs(connect: Connect, monkeypatch: pytest.Monk
 
 def test_the_page_has_every_error() -> None:
     page = (PROJECT_ROOT / "docs" / "budget-execution.md").read_text()
-    # LimitExceeded is only the base of four.
-    errors = {name for name in dir(budget) if name.endswith(("Exceeded", "Entry", "Reused"))}
-    assert len(errors) == 9
-    assert {name for name in errors - {"LimitExceeded", "Entry"} if f"`{name}`" not in page} == set()
+    errors = {name for name, of in vars(budget).items() if isinstance(of, type) and issubclass(of, budget.BudgetError)}
+    assert len(errors) == 12
+    # LimitExceeded is only the base of five.
+    assert {
+        name for name in errors - {"LimitExceeded"} if f"budget.{name}" not in page and f"`{name}`" not in page
+    } == set()

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from tieout.budget.calls import acting, check_amount
 from tieout.budget.errors import (
     AllotmentExceeded,
     InvalidEntry,
@@ -24,8 +25,6 @@ from tieout.budget.errors import (
     ReversalExceeded,
 )
 
-# numeric(19,4)
-_DIGITS_BEFORE, _DECIMALS = 15, 4
 _EXCEEDED: dict[str, type[LimitExceeded]] = {
     "allotments_within_line_item": LineItemExceeded,
     "obligations_within_allotment": AllotmentExceeded,
@@ -125,15 +124,9 @@ def reverse(conn: psycopg.Connection, level: Level, entry: UUID, amount: Decimal
 
 
 def _check(amount: Decimal, voucher: Voucher) -> None:
-    # A float would bring its rounding along; bool and int are no money either.
-    if not isinstance(amount, Decimal):
-        raise InvalidEntry(f"amount {amount!r} is {type(amount).__name__}: pass a Decimal made from text")
-    if not amount.is_finite() or amount <= 0:
-        raise InvalidEntry(f"amount {amount} is not above zero: pass what is to be booked, or taken back, as positive")
-    if amount >= 10**_DIGITS_BEFORE or amount != round(amount, _DECIMALS):
-        raise InvalidEntry(f"amount {amount} does not fit numeric(19,4): nothing is rounded, give at most 4 decimals")
-    if not voucher.reference.strip() or not voucher.actor.strip():
-        raise InvalidEntry("a voucher needs a reference and an actor: an empty one cannot be found again")
+    check_amount(amount)
+    if not voucher.reference.strip():
+        raise InvalidEntry("a voucher needs a reference: an entry without one cannot be found again")
 
 
 def _add(conn: psycopg.Connection, booking: _Booking) -> Entry:
@@ -151,9 +144,7 @@ def _add(conn: psycopg.Connection, booking: _Booking) -> Entry:
         values=sql.SQL(", ").join(map(sql.Placeholder, booking.own)),
     )
     try:
-        with conn.transaction():
-            # Until the transaction ends: the audit's triggers read it.
-            conn.execute("select set_config('tieout.actor', %s, true)", (booking.voucher.actor,))
+        with acting(conn, booking.voucher.actor):
             row = conn.execute(statement, {**booking.own, "source": booking.source}).fetchone()
             if row is None:
                 return _earlier(conn, booking)

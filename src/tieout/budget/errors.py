@@ -12,11 +12,26 @@ class BudgetError(TieoutError):
 
 
 class InvalidEntry(BudgetError):
-    """An argument that no entry can have: an amount, a quarter, a date or an empty reference."""
+    """An argument that no row can have: an amount, a quarter, a date, an account or an empty text."""
 
 
 class NoSuchEntry(BudgetError):
-    """The line item, allotment, obligation or disbursement that was named is not there, or is itself an adjustment."""
+    """What was named is not there; or it is itself an adjustment, on which nothing can be built."""
+
+
+class WrongState(BudgetError):
+    """The proposal or work item is not in the state that the call needs.
+
+    found: its status. needed: those that would do.
+    """
+
+    def __init__(self, message: str, found: str, needed: tuple[str, ...]):
+        super().__init__(message)
+        self.found, self.needed = found, needed
+
+
+class ProgramHasBudget(BudgetError):
+    """The program has an adopted budget for the fiscal year: it is amended, not adopted again."""
 
 
 class ReferenceReused(BudgetError):
@@ -36,6 +51,10 @@ class LimitExceeded(BudgetError):
     @property
     def left(self) -> Decimal:
         return self.limit - self.used
+
+
+class ProposalExceeded(LimitExceeded):
+    """The lines of a budget would exceed what was proposed."""
 
 
 class LineItemExceeded(LimitExceeded):
