@@ -55,10 +55,17 @@ def ensure_trino(step: Step) -> Path:
 
 def ensure_minio(step: Step) -> Path:
     """The MinIO binary, built when it is not there yet."""
-    target = minio_binary()
-    with _lock("minio", step):
+    return ensure_go_program("MinIO", MINIO_MODULE, minio_binary(), step, MINIO_BUILD_LINES)
+
+
+def ensure_go_program(name: str, module: str, target: Path, step: Step, lines: int) -> Path:
+    """The program of a Go module at ``target`` in the cache, built when it is not there yet.
+
+    module: as `go install` takes it, with its version. lines: what a build from nothing prints, for the progress bar.
+    """
+    with _lock(name.lower(), step):
         if not target.exists():
-            _build_minio(target, step)
+            _build(name, module, target, step, lines)
     return target
 
 
@@ -170,19 +177,19 @@ def _unpack(archive: Path, target: Path, step: Step) -> None:
     partial.rmdir()
 
 
-def _build_minio(target: Path, step: Step) -> None:
-    build = layout.cache("minio.partial")
+def _build(name: str, module: str, target: Path, step: Step, lines: int) -> None:
+    build = layout.cache(f"{name.lower()}.partial")
     build.mkdir(exist_ok=True)
     command = [
         str(layout.venv_bin("go")),
         "install",
         "-v",
         "-ldflags=-s -w",
-        MINIO_MODULE,
+        module,
     ]
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("GO")},
-        **{name: os.environ[name] for name in ("GOPROXY", "GOCACHE", "GOMODCACHE", "GOSUMDB") if name in os.environ},
+        **{key: value for key, value in os.environ.items() if not key.startswith("GO")},
+        **{key: os.environ[key] for key in ("GOPROXY", "GOCACHE", "GOMODCACHE", "GOSUMDB") if key in os.environ},
         "GOBIN": str(build),
         "GOTOOLCHAIN": "local",  # never fetch another compiler than the one that is locked
         "CGO_ENABLED": "0",  # needs no C compiler, and runs with any libc
@@ -195,11 +202,12 @@ def _build_minio(target: Path, step: Step) -> None:
     assert process.stderr is not None
     for number, line in enumerate(process.stderr, start=1):
         tail.append(line.strip())
-        step.update("building from source", min(number, MINIO_BUILD_LINES), MINIO_BUILD_LINES)
+        step.update("building from source", min(number, lines), lines)
     if process.wait() != 0:
         raise StackError(
-            f"MinIO could not be built from {MINIO_MODULE}: {' | '.join(tail)}. Check the network (GOPROXY and "
+            f"{name} could not be built from {module}: {' | '.join(tail)}. Check the network (GOPROXY and "
             "HTTPS_PROXY are honoured) and the disk, and start again: what was fetched is kept"
         )
-    (build / "minio").rename(target)
+    # Go names a program by the last part of its module's path.
+    (build / module.partition("@")[0].rsplit("/", 1)[-1]).rename(target)
     build.rmdir()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from tieout.batch import Batch
@@ -20,6 +21,7 @@ from tieout.orchestration.manifest import (
     set_dbt_environment,
 )
 
+_NO_VARIABLES: Mapping[str, Any] = MappingProxyType({})
 _BUILT = frozenset({"success", "pass", "warn"})
 # What dbt-trino says when Trino could not be reached or went away; the same statement may succeed on the next try.
 _PASSING_TROUBLE = (
@@ -102,11 +104,12 @@ def dbt_build(
     select: Sequence[str] = (),
     changed: Callable[[dict[str, dict[str, Any]]], None] = lambda records: None,
     quiet: bool = False,
+    variables: Mapping[str, Any] = _NO_VARIABLES,
 ) -> dict[str, dict[str, Any]]:
     """Build and test every model (or those that `select` names) as of the batch's day; returns the models' records.
 
     changed: called from dbt's threads with all records whenever the state of one changed; it must be quick.
-    quiet: dbt prints errors only.
+    quiet: dbt prints errors only. variables: more of dbt's variables than the day.
     Raises TransformationError when a model or a test failed; its `passing` says whether a retry may help.
     """
     from dbt.cli.main import dbtRunner
@@ -126,7 +129,7 @@ def dbt_build(
         if progress.finished(event.data.node_info.unique_id, ended):
             changed(progress.as_dict())
 
-    arguments = ["build", *dbt_arguments(), "--vars", json.dumps({"as_of": str(batch)}), "--no-use-colors"]
+    arguments = ["build", *dbt_arguments(), "--vars", json.dumps({"as_of": str(batch), **variables}), "--no-use-colors"]
     # Unit tests prove the models' SQL once, in `make test`; they say nothing about the day's data.
     arguments += ["--exclude-resource-type", "unit_test"]
     if select:

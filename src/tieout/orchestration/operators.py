@@ -110,14 +110,31 @@ class DbtBuildOperator(BaseOperator):
 
         ti = context["ti"]
         with _measured(context), _Recorder(lambda record: ti.xcom_push(RECORD, record), ti.try_number) as recorder:
+            batch = batch_of(context)
             try:
-                recorder.note(dbt_build(batch_of(context), changed=recorder.note))
+                recorder.note(dbt_build(batch, changed=recorder.note))
             except errors.TransformationError as error:
                 if error.passing:
                     raise
-                recorder.final = True
-                raise AirflowFailException(str(error)) from error
+                self._mend(batch, recorder, error)
             recorder.final = True
+
+    @staticmethod
+    def _mend(batch: Batch, recorder: _Recorder, failure: errors.TransformationError) -> None:
+        """What failed may have failed because Silver is not what the source is: mend that, and build once more."""
+        from tieout.controls.repair import rebuild
+        from tieout.controls.tie_out import mend_silver
+
+        try:
+            repairs = mend_silver(batch)
+            if repairs:
+                recorder.note(rebuild(batch, repairs, everything=True, changed=recorder.note))
+        except errors.DriftError as drift:
+            recorder.final = True
+            raise AirflowFailException(f"{failure}\n{drift}") from drift
+        if not repairs:
+            recorder.final = True
+            raise AirflowFailException(str(failure)) from failure
 
 
 class DbtModelOperator(BaseOperator):
