@@ -7,8 +7,9 @@ returns. A description that is wrong stops here, with the file and the column, b
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import yaml
@@ -24,6 +25,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 KINDS = ("postgres", "landing")
 DAILY, RARELY = "daily", "rarely"
 MODES = ("full", "incremental")
+# How much of a table each run's tie-out compares.
+TIE_OUT_FULL, CHANGED_MONTHS = "full", "changed_months"
 SIMPLE_TYPES = frozenset(
     ("uuid", "text", "json", "boolean", "integer", "bigint", "date", "timestamptz", "timestamp", "unix_time")
 )
@@ -38,6 +41,7 @@ class ColumnSpec:
     type: uuid, text, char(n), json, boolean, integer, bigint, date, timestamptz, timestamp (no zone),
     unix_time (epoch seconds, or a timestamp's text) or numeric(p,s).
     silver: its name in Silver. optional: a delivery may leave the column out. money: it is summed per currency.
+    aliases: other names under which files deliver it.
     """
 
     name: str
@@ -47,6 +51,7 @@ class ColumnSpec:
     nullable: bool = False
     optional: bool = False
     money: bool = False
+    aliases: tuple[str, ...] = ()
 
     @property
     def numeric(self) -> tuple[int, int] | None:
@@ -57,7 +62,12 @@ class ColumnSpec:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """One source table. currency names the column that says which currency its money columns are in."""
+    """One source table.
+
+    currency: the column that says which currency its money columns are in. month: the column whose months a run's
+    tie-out compares only where the batch touched them; None compares the whole table each run. first_batch: whether
+    Silver keeps the batch that brought a row first, beside that of its newest version.
+    """
 
     source: str
     kind: str
@@ -69,6 +79,8 @@ class TableSpec:
     cursor: str | None
     currency: str | None
     columns: tuple[ColumnSpec, ...]
+    first_batch: bool = False
+    month: str | None = None
 
     @property
     def identifier(self) -> str:
@@ -85,6 +97,16 @@ class TableSpec:
     @property
     def money(self) -> tuple[ColumnSpec, ...]:
         return tuple(column for column in self.columns if column.money)
+
+    @cached_property
+    def delivered(self) -> dict[str, ColumnSpec]:
+        """{name: column} of every name under which a file may deliver a column."""
+        return {name: column for column in self.columns for name in (column.name, *column.aliases)}
+
+    def missing(self, names: Collection[str]) -> list[str]:
+        """The required columns that a file with these names does not deliver under any name of theirs."""
+        found = {self.delivered[name].name for name in names if name in self.delivered}
+        return [column.name for column in self.columns if not column.optional and column.name not in found]
 
     def column(self, name: str) -> ColumnSpec:
         for column in self.columns:
@@ -151,7 +173,7 @@ def _read_source(file: Path) -> Source:
 
 def _read_table(file: str, source: str, kind: str, schema: str, name: str, body: dict, common: dict) -> TableSpec:
     where = f"{file}: table {name}"
-    unknown = set(body) - {"description", "mode", "key", "cursor", "currency", "columns"}
+    unknown = set(body) - {"description", "mode", "key", "cursor", "currency", "tie_out", "columns", "first_batch"}
     if unknown:
         raise ConfigError(f"{where}: unknown entries {', '.join(sorted(unknown))}")
     columns = tuple(_read_column(where, column, spec) for column, spec in {**body["columns"], **common}.items())
@@ -167,8 +189,15 @@ def _read_table(file: str, source: str, kind: str, schema: str, name: str, body:
         raise ConfigError(f"{where}: mode is {mode!r}, expected one of {', '.join(MODES)}")
     if mode == "incremental" and not body.get("cursor"):
         raise ConfigError(f"{where}: mode incremental needs a cursor: name the column that says what changed")
+    others = [alias for column in columns for alias in column.aliases]
+    if others and kind != "landing":
+        raise ConfigError(f"{where}: aliases ({', '.join(others)}) are for sources of kind landing only")
+    if taken := sorted({name for name in others if (names + others).count(name) > 1}):
+        raise ConfigError(f"{where}: alias {', '.join(taken)} names two columns: give each column names of its own")
     if len({column.silver for column in columns}) != len(columns):
         raise ConfigError(f"{where}: two columns have the same name in Silver")
+    if body.get("first_batch") and kind != "landing":
+        raise ConfigError(f"{where}: first_batch is kept of delivered files only: leave it out")
     return TableSpec(
         source=source,
         kind=kind,
@@ -180,11 +209,33 @@ def _read_table(file: str, source: str, kind: str, schema: str, name: str, body:
         cursor=body.get("cursor"),
         currency=body.get("currency"),
         columns=columns,
+        first_batch=body.get("first_batch", False),
+        month=_read_month(where, kind, body.get("tie_out", TIE_OUT_FULL), columns),
     )
 
 
+def _read_month(where: str, kind: str, tie_out: str | dict, columns: tuple[ColumnSpec, ...]) -> str | None:
+    """The column by whose months the table is tied out; None for the whole table."""
+    if tie_out in (TIE_OUT_FULL, {"mode": TIE_OUT_FULL}):
+        return None
+    if not isinstance(tie_out, dict) or set(tie_out) != {"mode", "month"} or tie_out["mode"] != CHANGED_MONTHS:
+        raise ConfigError(
+            f"{where}: tie_out is {tie_out!r}, expected {TIE_OUT_FULL} or "
+            f"{{mode: {CHANGED_MONTHS}, month: <a date that never changes>}}"
+        )
+    if kind != "postgres":
+        raise ConfigError(f"{where}: tie_out {CHANGED_MONTHS} is for database tables; leave it out for delivered files")
+    column = next((column for column in columns if column.name == tie_out["month"]), None)
+    if column is None or column.nullable or column.type not in ("date", "timestamp", "timestamptz"):
+        raise ConfigError(
+            f"{where}: tie_out names month {tie_out['month']}, expected a column of type date, timestamp or "
+            "timestamptz that is never NULL"
+        )
+    return column.name
+
+
 def _read_column(where: str, name: str, spec: dict) -> ColumnSpec:
-    unknown = set(spec) - {"type", "silver", "description", "nullable", "optional", "money"}
+    unknown = set(spec) - {"type", "silver", "description", "nullable", "optional", "money", "aliases"}
     if unknown:
         raise ConfigError(f"{where}: column {name}: unknown entries {', '.join(sorted(unknown))}")
     type_ = spec["type"]
@@ -200,4 +251,5 @@ def _read_column(where: str, name: str, spec: dict) -> ColumnSpec:
         nullable=spec.get("nullable", False),
         optional=spec.get("optional", False),
         money=spec.get("money", False),
+        aliases=tuple(spec.get("aliases", ())),
     )

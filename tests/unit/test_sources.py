@@ -49,6 +49,38 @@ def test_a_source_is_expected_daily_unless_it_says_otherwise(tmp_path: Path) -> 
     assert read(tmp_path, GOOD.replace("kind: postgres", "kind: postgres\narrives: rarely"))["shop"].arrives == RARELY
 
 
+BY_MONTH = "cursor: updated_at\n    tie_out: {mode: changed_months, month: updated_at}"
+
+
+def test_a_table_is_tied_out_whole_unless_it_names_a_month(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD)["shop"].tables[0].month is None
+    load_sources.cache_clear()
+    assert read(tmp_path, GOOD.replace("cursor: updated_at", BY_MONTH))["shop"].tables[0].month == "updated_at"
+    load_sources.cache_clear()
+    whole = GOOD.replace("cursor: updated_at", "cursor: updated_at\n    tie_out: full")
+    assert read(tmp_path, whole)["shop"].tables[0].month is None
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        pytest.param("tie_out: monthly", "tie_out is 'monthly', expected full or", id="unknown mode"),
+        pytest.param("tie_out: {mode: changed_months}", "expected full or", id="no month"),
+        pytest.param("tie_out: {mode: changed_months, month: total}", "month total, expected a column", id="no date"),
+        pytest.param("tie_out: {mode: changed_months, month: gone}", "month gone, expected a column", id="no column"),
+    ],
+)
+def test_a_wrong_way_to_tie_out_is_refused(tmp_path: Path, written: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read(tmp_path, GOOD.replace("cursor: updated_at", f"cursor: updated_at\n    {written}"))
+
+
+def test_delivered_files_are_compared_whole(tmp_path: Path) -> None:
+    delivered = GOOD.replace("kind: postgres", "kind: landing").replace("cursor: updated_at", BY_MONTH)
+    with pytest.raises(ConfigError, match="changed_months is for database tables"):
+        read(tmp_path, delivered)
+
+
 @pytest.mark.parametrize(
     ("found", "written", "message"),
     [
@@ -61,6 +93,12 @@ def test_a_source_is_expected_daily_unless_it_says_otherwise(tmp_path: Path) -> 
         pytest.param("mode: incremental", "mode: daily", r"mode is 'daily'", id="unknown mode"),
         pytest.param("kind: postgres", "kind: postgres\narrives: never", r"arrives is 'never'", id="unknown rhythm"),
         pytest.param("silver: order_id", "silver: total", r"same name in Silver", id="two columns of one name"),
+        pytest.param(
+            "money: true", "money: true, aliases: [sum]", r"aliases \(sum\) are for sources", id="alias of a row"
+        ),
+        pytest.param(
+            "mode: inc", "first_batch: true\n    mode: inc", r"of delivered files only", id="first batch of a table"
+        ),
         pytest.param("money: true", "moeny: true", r"unknown entries moeny", id="misspelt entry"),
     ],
 )
@@ -68,6 +106,19 @@ def test_a_wrong_description_is_refused(tmp_path: Path, found: str, written: str
     assert found in GOOD
     with pytest.raises(ConfigError, match=message):
         read(tmp_path, GOOD.replace(found, written))
+
+
+def test_a_file_may_deliver_a_column_under_another_name(tmp_path: Path) -> None:
+    landing = GOOD.replace("kind: postgres\nschema: public", "kind: landing")
+    table = read(tmp_path, landing.replace("money: true", "money: true, aliases: [sum, value]"))["shop"].tables[0]
+    names = {name: column.name for name, column in table.delivered.items()}
+    assert names.pop("sum") == names.pop("value") == "total"
+    assert all(name == column for name, column in names.items()) and len(names) == 4
+    assert table.missing(["id", "currency", "value", "updated_at", "other"]) == []
+    assert table.missing(["id", "currency", "other"]) == ["total", "updated_at"]
+    load_sources.cache_clear()
+    with pytest.raises(ConfigError, match="alias currency names two columns"):
+        read(tmp_path, landing.replace("money: true", "money: true, aliases: [currency]"))
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tieout.batch import Batch
 from tieout.bronze.schema import NAMESPACE
 from tieout.bronze.writer import DELETE, UPSERT
 from tieout.controls import ops
-from tieout.controls.layers import recorded_outcomes
+from tieout.controls.layers import extracted, recorded_outcomes, repair_times
 from tieout.controls.literals import identifier, literal
 from tieout.errors import ExtractionError, ValidationError
 from tieout.extract.currencies import read_currencies
@@ -74,8 +74,12 @@ def validate_bronze(batch: Batch) -> list[ops.Validation]:
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
+    repaired = repair_times(batch)
     # A data source each: what Great Expectations keeps of a batch in a data source is not made for threads.
-    assets = [_query(context, load.table, batch) for load in loads]
+    assets = [
+        _query(context, table, extracted(batch, repaired[table.source, table.name]))
+        for table in (load.table for load in loads)
+    ]
     with ThreadPoolExecutor(_THREADS) as pool:
         suites = [suite_of(load.table, currencies, load.recorded, load.deleted) for load in loads]
         results = list(pool.map(_validate, assets, suites))
@@ -112,7 +116,9 @@ def suite_of(table: TableSpec, currencies: Sequence[str], row_count: int, delete
             if not column.nullable and column.name not in table.key
         ),
     ]
-    if table.kind == "postgres":  # one snapshot cannot hold a key twice; deliveries can, and Silver takes the last
+    # One snapshot cannot hold a key twice; deliveries can, and Silver takes the last. Of no rows, as when the batch has
+    # nothing but what a repair brought, no share is unique.
+    if table.kind == "postgres" and row_count:
         suite.append(_unique(table))
     if table.currency:
         codes = [*currencies, *(code.lower() for code in currencies)]
@@ -153,12 +159,12 @@ def _loads(batch: Batch) -> list[_Load]:
     ]
 
 
-def _query(context: object, table: TableSpec, batch: Batch) -> GxBatch:
+def _query(context: object, table: TableSpec, condition: str) -> GxBatch:
     s = get_settings()
     # Great Expectations finds the columns of a query by its last "from" and the schema of the address.
     address = f"trino://{quote(s.trino_user)}@{s.trino_host}:{s.trino_port}/{connections.CATALOG}/{NAMESPACE}"
     source = context.data_sources.add_sql(table.identifier, connection_string=address)
-    query = f"select * from {table.identifier} where _batch = {literal(batch.day)}"
+    query = f"select * from {table.identifier} where {condition}"
     asset = source.add_query_asset(table.identifier, query=query)
     return asset.add_batch_definition_whole_table("batch").get_batch()
 
@@ -176,8 +182,7 @@ def _finding(table: TableSpec, batch: GxBatch, result: ExpectationValidationResu
     column = config.kwargs.get("column") or ", ".join(config.kwargs.get("column_list", [])) or None
     if result.success:
         return _Finding(table, config.type, column, success=True)
-    if result.exception_info.get("raised_exception", True):
-        raise ExtractionError(f"{table.bronze}: {config.type} on {column} could not be judged: {result.exception_info}")
+    _check_judged(table, column, result)
     expectation = config.to_domain_obj()
     if config.type == "expect_column_proportion_of_unique_values_to_be_between":
         from great_expectations import expectations as gxe
@@ -188,7 +193,9 @@ def _finding(table: TableSpec, batch: GxBatch, result: ExpectationValidationResu
         "partial_unexpected_count": _SAMPLES,
         "unexpected_index_column_names": list(table.key),
     }
-    again = batch.validate(expectation, result_format=detail).result
+    looked = batch.validate(expectation, result_format=detail)
+    _check_judged(table, column, looked)
+    again = looked.result
     if "unexpected_count" not in again:
         expected, observed = config.kwargs["value"], again["observed_value"]
         return _Finding(
@@ -204,6 +211,14 @@ def _finding(table: TableSpec, batch: GxBatch, result: ExpectationValidationResu
     samples = ", ".join(_shown(table, row) for row in rows[:_SAMPLES])
     found = f"{count} {'row' if count == 1 else 'rows'}, among them {samples}"
     return _Finding(table, config.type, column, False, count, found)
+
+
+def _check_judged(table: TableSpec, column: str | None, result: ExpectationValidationResult) -> None:
+    """Raises ExtractionError where Great Expectations could not look at the rows, as when Trino went away."""
+    # What a metric raised stands under the metric's name, and nothing is said beside it.
+    if result.exception_info.get("raised_exception", True):
+        kind = result.expectation_config.type
+        raise ExtractionError(f"{table.bronze}: {kind} on {column} could not be judged: {result.exception_info}")
 
 
 def _shown(table: TableSpec, row: object) -> str:

@@ -46,6 +46,7 @@ DICTIONARY_BYTES = 64 * 1024
 # What a commit's summary says of the batch it brought.
 _BATCH = "tieout.batch"
 _EXTRACTED_AT = "tieout.extracted-at"
+_REPAIRED = "tieout.repaired-batch"
 _NO_PROPERTIES: Mapping[str, str] = MappingProxyType({})
 
 # A batch that is new has nothing to replace; PyIceberg warns of that each time.
@@ -185,7 +186,8 @@ class BatchWriter:
     """One batch of one Bronze table. The block's rows replace the batch when the block ends without an error.
 
     write() takes the table's source columns (and _file, _line, _rest where rows come in files); the batch's own
-    columns are added here. Columns that the table lacks are added to it, as carried gives them.
+    columns are added here. Columns that the table lacks are added to it, as carried gives them. What repairs of the
+    batch brought, at the times in `repaired`, stays: an extraction would not find it again.
     """
 
     def __init__(
@@ -195,10 +197,11 @@ class BatchWriter:
         extracted_at: datetime,
         carried: Sequence[pa.Field] = (),
         threads: int = WRITER_THREADS,
+        repaired: Sequence[datetime] = (),
     ) -> None:
         from tieout.bronze.schema import arrow_schema
 
-        self._table, self._batch, self._extracted_at = table, batch, extracted_at
+        self._table, self._batch, self._extracted_at, self._repaired = table, batch, extracted_at, repaired
         described = arrow_schema(table)
         payload = [field for field in described if field not in BATCH_FIELDS]
         self.schema = pa.schema([*payload, *carried, *BATCH_FIELDS])
@@ -212,9 +215,12 @@ class BatchWriter:
 
     def last_extraction_before(self, day: date) -> datetime | None:
         """When the newest batch before a day was read; None when there is none, or its commit has expired."""
+        # Commits of repairs and of the weekly upkeep name no batch.
         commits = [snapshot.summary for snapshot in self._bronze.metadata.snapshots if snapshot.summary]
         times = [
-            datetime.fromisoformat(commit[_EXTRACTED_AT]) for commit in commits if commit.get(_BATCH, "9") < str(day)
+            datetime.fromisoformat(commit[_EXTRACTED_AT])
+            for commit in commits
+            if (commit.get(_BATCH) or "9") < str(day)
         ]
         return max(times, default=None)
 
@@ -236,16 +242,32 @@ class BatchWriter:
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         self._stream.__exit__(kind, *rest)
         if kind is None:
-            from pyiceberg.expressions import EqualTo
+            self._commit()
 
-            commit = {_BATCH: str(self._batch), _EXTRACTED_AT: self._extracted_at.isoformat()}
-            replace_files(self._bronze, EqualTo("_batch", str(self._batch)), self.written.files, commit)
+    def _commit(self) -> None:
+        from pyiceberg.expressions import And, EqualTo, NotIn
+
+        replaced: BooleanExpression = EqualTo("_batch", str(self._batch))
+        if self._repaired:
+            replaced = And(replaced, NotIn("_extracted_at", {time.isoformat() for time in self._repaired}))
+        commit = {_BATCH: str(self._batch), _EXTRACTED_AT: self._extracted_at.isoformat()}
+        replace_files(self._bronze, replaced, self.written.files, commit)
+
+
+class RepairWriter(BatchWriter):
+    """Rows that come to a batch beside those it has. Its commit is no batch: windows do not start from it."""
+
+    def _commit(self) -> None:
+        replace_files(self._bronze, None, self.written.files, {_REPAIRED: str(self._batch)})
 
 
 def replace_files(
-    table: Table, replaced: BooleanExpression, files: Sequence[str], properties: Mapping[str, str] = _NO_PROPERTIES
+    table: Table,
+    replaced: BooleanExpression | None,
+    files: Sequence[str],
+    properties: Mapping[str, str] = _NO_PROPERTIES,
 ) -> None:
-    """One atomic commit: the rows that `replaced` (an Iceberg expression) names go, the files come.
+    """One atomic commit: the rows that `replaced` (an Iceberg expression, None for no row) names go, the files come.
 
     properties are kept in the commit's summary, which the table's `$snapshots` shows.
     Another writer's commit in between is met by trying again on the newer table, a bounded number of times.
@@ -255,7 +277,7 @@ def replace_files(
     for attempt in range(1, COMMIT_ATTEMPTS + 1):
         try:
             with table.transaction() as transaction:
-                if table.current_snapshot() is not None:
+                if replaced is not None and table.current_snapshot() is not None:
                     transaction.delete(replaced, snapshot_properties=dict(properties))
                 if files:
                     # Names are fresh uuids: looking for them among all files of the table would cost time for nothing.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import pyarrow as pa
@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from tieout.bronze.schema import source_schema
 from tieout.extract.currencies import Currencies
-from tieout.extract.faults import AMOUNT_OUT_OF_RANGE, UNKNOWN_CURRENCY, Fault, Rejected, quoted
-from tieout.extract.values import convert
-from tieout.sources import TableSpec
+from tieout.extract.faults import AMOUNT_OUT_OF_RANGE, BAD_VALUE, UNKNOWN_CURRENCY, Fault, Rejected, quoted
+from tieout.extract.values import convert, missing
+from tieout.sources import ColumnSpec, TableSpec
 
 # Silver holds every amount as numeric(19,4): 15 digits before the point.
 _WHOLE_DIGITS = 15
@@ -25,7 +25,8 @@ _RAW_LIMIT = 64 * 1024
 class Found:
     """Rows as one format's reader found them.
 
-    columns: described columns by name, as text or an Arrow type; a column that was not delivered is left out.
+    columns: described columns by the name under which they were delivered, which may be an alias, as text or an Arrow
+    type; a column that was not delivered is left out.
     lines: int64, from 1. rest: JSON text of what is not described. raw: the text of a row, by its position.
     faults: what the reader found wrong with rows, known: rows of each column among them; rejected: lines that hold no
     row at all. others: names of columns that are not described.
@@ -56,12 +57,10 @@ class Chunk:
 
 def finish(table: TableSpec, found: Found, currencies: Currencies) -> Chunk:
     """Type every column, take out the rows that have a fault, and say of each why."""
-    count = len(found.lines)
     faults = list(found.faults)
     arrays: list[pa.Array] = []
     for column in table.columns:
-        values = found.columns.get(column.name, pa.nulls(count))
-        typed, wrong = convert(column, values, table.key, found.known.get(column.name, frozenset()))
+        typed, wrong = _typed(table, column, found)
         arrays.append(typed)
         faults += wrong
     by_name = dict(zip((column.name for column in table.columns), arrays, strict=True))
@@ -73,6 +72,35 @@ def finish(table: TableSpec, found: Found, currencies: Currencies) -> Chunk:
         rows, more = _take_out(rows, found, faults)
         rejected = sorted(rejected + more, key=lambda r: r.line)
     return Chunk(rows, rejected, found.others)
+
+
+def _typed(table: TableSpec, column: ColumnSpec, found: Found) -> tuple[pa.Array, list[Fault]]:
+    """The column's values, whatever name they came under; a row that names it twice must say the same."""
+    names = [name for name in (column.name, *column.aliases) if name in found.columns]
+    if len(names) < 2:
+        name = names[0] if names else column.name
+        values = found.columns.get(name, pa.nulls(len(found.lines)))
+        return convert(
+            replace(column, name=name), values, _key(table, column, name), found.known.get(name, frozenset())
+        )
+    faults: list[Fault] = []
+    typed = []
+    for name in names:
+        values, wrong = convert(replace(column, name=name, nullable=True), found.columns[name])
+        typed.append(values)
+        faults += wrong
+    merged = pc.coalesce(*typed)
+    for values in typed:
+        differ = pc.fill_null(pc.not_equal(values, merged), False)
+        for row in pc.indices_nonzero(differ).to_pylist():
+            said = ", ".join(f"{n} is {quoted(v[row])}" for n, v in zip(names, typed, strict=True) if v[row].is_valid)
+            faults.append(Fault(row, BAD_VALUE, f"{column.name}: {said}; both name one value, deliver one of them"))
+    known = frozenset(fault.row for fault in faults).union(*(found.known.get(name, ()) for name in names))
+    return merged, faults + missing(column, merged, table.key, known)
+
+
+def _key(table: TableSpec, column: ColumnSpec, name: str) -> tuple[str, ...]:
+    return (name,) if column.name in table.key else ()
 
 
 def _take_out(rows: pa.RecordBatch, found: Found, faults: list[Fault]) -> tuple[pa.RecordBatch, list[Rejected]]:

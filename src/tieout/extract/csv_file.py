@@ -52,13 +52,12 @@ def read_csv(table: TableSpec, stream: BinaryIO) -> Iterator[Found]:
 
 
 def _header(table: TableSpec, line: bytes) -> list[str]:
-    described = [column.name for column in table.columns]
-    required = [column.name for column in table.columns if not column.optional]
+    required = table.missing(())
     try:
         names = next(csv.reader([line.removeprefix(_BOM).decode()], strict=True), [])
     except (csv.Error, UnicodeDecodeError) as error:
         raise UnreadableFile(MISSING_HEADER, f"its first line is no CSV header ({error}): deliver it again") from error
-    if not set(names) & set(described):
+    if not set(names) & table.delivered.keys():
         raise UnreadableFile(
             MISSING_HEADER,
             f"its first line names no column of {table.identifier}: expected {', '.join(required)}, found "
@@ -69,7 +68,7 @@ def _header(table: TableSpec, line: bytes) -> list[str]:
             MISSING_HEADER,
             f"its header names {', '.join(twice)} twice: deliver it again with each column once",
         )
-    if missing := [name for name in required if name not in names]:
+    if missing := table.missing(names):
         raise UnreadableFile(
             MISSING_COLUMN,
             f"{table.identifier}: expected column {', '.join(missing)}, found {', '.join(names)}: deliver it, or mark "
@@ -239,7 +238,7 @@ def _found(
     raw: Callable[[int], str],
     rejected: list[Rejected],
 ) -> Found:
-    described = {column.name for column in table.columns}
+    described = table.delivered
     others = {name: column for name, column in columns.items() if name not in described and _has_values(column)}
     rest: list[str | None] = [None] * len(lines)
     if others:

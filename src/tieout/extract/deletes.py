@@ -1,12 +1,16 @@
 """Hard deletes: which keys the lake holds that the source no longer has.
 
-The source's keys alone are read in the run's snapshot into a scratch table; Trino takes them away from the keys that
-the lake knows, and only what is left comes back here.
+Where only a window of a table was read, the keys outside it are first compared by their number and checksum, each side
+by an aggregate of its own, in the run's snapshot. On most days they agree, and no row has gone. Otherwise, and where a
+table is read whole, the source's keys are read into a scratch table; Trino takes them away from the keys that the lake
+knows, and only what is left comes back here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -15,6 +19,7 @@ from tieout import connections
 from tieout.batch import Batch
 from tieout.bronze.schema import NAMESPACE, SCRATCH, source_schema
 from tieout.bronze.writer import UPSERT, ParquetStream, replace_files
+from tieout.controls.checksum import POSTGRES, SILVER, Engine, key_columns
 from tieout.extract.copy import copy
 from tieout.sources import TableSpec
 
@@ -24,15 +29,23 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 50_000
 
 
-def deleted_keys(table: TableSpec, batch: Batch, snapshot: str) -> Iterator[pa.RecordBatch]:
+def deleted_keys(
+    table: TableSpec, batch: Batch, snapshot: str, since: datetime | None = None
+) -> Iterator[pa.RecordBatch]:
     """Record batches of the key columns of rows that are gone from the source as the snapshot sees it.
 
+    since: start of the window that was read, None when the table was read whole.
     A rerun of a batch finds again what the batch itself had found, since the batch is about to be replaced.
     """
     catalog = connections.iceberg_catalog()
     in_silver = catalog.table_exists(tuple(table.silver.split(".")[1:]))
     if not in_silver and catalog.load_table((NAMESPACE, table.identifier)).current_snapshot() is None:
         return  # the lake knows no key yet
+    if since and in_silver:
+        window = f"\"{table.cursor}\" >= '{since.isoformat()}'"
+        in_window = _upload_keys(catalog, table, snapshot, f" where {window}")
+        if _keys_of_source(table, snapshot, window) == _keys_of_silver(table, batch, in_window):
+            return
     scratch = _upload_keys(catalog, table, snapshot)
     described = source_schema(table)
     schema = pa.schema([described.field(name) for name in table.key])
@@ -49,7 +62,32 @@ def deleted_keys(table: TableSpec, batch: Batch, snapshot: str) -> Iterator[pa.R
         connection.close()
 
 
-def _upload_keys(catalog: Catalog, table: TableSpec, snapshot: str) -> str:
+def _keys_of_source(table: TableSpec, snapshot: str, window: str) -> tuple[int, Decimal, int]:
+    """Number and checksum of the source's keys outside the window. The 0 stands beside that of `_keys_of_silver`."""
+    with connections.app_db() as connection:
+        connection.execute("begin isolation level repeatable read read only")
+        connection.execute(f"set transaction snapshot '{snapshot}'")
+        return connection.execute(
+            f"select {_sum_of_keys(table, POSTGRES)}, 0"
+            f' from "{table.schema}"."{table.name}" where ({window}) is not true'
+        ).fetchone()
+
+
+def _keys_of_silver(table: TableSpec, batch: Batch, in_window: str) -> tuple[int, Decimal, int]:
+    """The same of Silver's, and how many rows of Bronze it has not merged yet: with any, Silver is not all there is."""
+    same = " and ".join(f's."{table.column(name).silver}" = w."{name}"' for name in table.key)
+    ((rows, checksum, waiting),) = connections.query(
+        f"select {_sum_of_keys(table, SILVER)}, (select count(*) from {table.bronze} where {_unmerged(table)})"
+        f" from {table.silver} s where {_living(batch)} and not exists (select 1 from {in_window} w where {same})"
+    )
+    return rows, checksum, waiting
+
+
+def _sum_of_keys(table: TableSpec, engine: Engine) -> str:
+    return f"count(*), {engine.total(engine.hash(engine.row_text(key_columns(table))))}"
+
+
+def _upload_keys(catalog: Catalog, table: TableSpec, snapshot: str, where: str = "") -> str:
     """The source's keys as an Iceberg table of their own, replaced whole; returns its name."""
     from pyiceberg.exceptions import NoSuchTableError
     from pyiceberg.expressions import AlwaysTrue
@@ -63,24 +101,36 @@ def _upload_keys(catalog: Catalog, table: TableSpec, snapshot: str) -> str:
         keys = catalog.create_table((SCRATCH, name), schema=schema)
     listed = ", ".join(f'"{column}"' for column in table.key)
     with ParquetStream(f"{keys.location()}/data", schema) as stream:
-        for rows in copy(f'select {listed} from "{table.schema}"."{table.name}"', schema, snapshot):
+        for rows in copy(f'select {listed} from "{table.schema}"."{table.name}"{where}', schema, snapshot):
             stream.write(rows)
     replace_files(keys, AlwaysTrue(), stream.written.files)
     return f"lake.{SCRATCH}.{name}"
 
 
 def _gone(table: TableSpec, batch: Batch, scratch: str, in_silver: bool) -> str:
-    key = ", ".join(f'"{name}"' for name in table.key)
-    day = f"date '{batch}'"
+    key = _key(table)
+    return f"select {key} from (({_known(table, batch, in_silver)}) except (select {key} from {scratch}))"
+
+
+def _known(table: TableSpec, batch: Batch, in_silver: bool) -> str:
+    """The keys that the lake takes for living."""
+    key = _key(table)
     bronze = f"select {key} from {table.bronze} where _op = '{UPSERT}'"
-    if in_silver:
-        # Silver's living rows, those this batch had marked before, and batches that Silver has not merged yet.
-        silver_key = ", ".join(f'"{table.column(name).silver}" as "{name}"' for name in table.key)
-        known = (
-            f"select {silver_key} from {table.silver} where not is_deleted or _batch = {day}"
-            f" union {bronze} and _extracted_at > (select coalesce(max(_extracted_at), timestamp '1970-01-01 UTC')"
-            f" from {table.silver})"
-        )
-    else:
-        known = bronze
-    return f"select {key} from (({known}) except (select {key} from {scratch}))"
+    if not in_silver:
+        return bronze
+    # With batches that Silver has not merged yet.
+    silver_key = ", ".join(f'"{table.column(name).silver}" as "{name}"' for name in table.key)
+    return f"select {silver_key} from {table.silver} where {_living(batch)} union {bronze} and {_unmerged(table)}"
+
+
+def _living(batch: Batch) -> str:
+    """Silver's living rows, and those that this batch had marked before."""
+    return f"(not is_deleted or _batch = date '{batch}')"
+
+
+def _unmerged(table: TableSpec) -> str:
+    return f"_extracted_at > (select coalesce(max(_extracted_at), timestamp '1970-01-01 UTC') from {table.silver})"
+
+
+def _key(table: TableSpec) -> str:
+    return ", ".join(f'"{name}"' for name in table.key)

@@ -22,6 +22,7 @@ from tieout.errors import ExtractionError
 from tieout.extract.readers import format_of
 from tieout.sources import Source
 
+MANIFEST_SUFFIX = ".manifest.json"
 _HASH_BYTES = 4 * 1024 * 1024
 # S3 gives the time of a change to the second, and its clock is not ours.
 _CLOCK_MARGIN = timedelta(seconds=5)
@@ -37,6 +38,11 @@ class Delivery:
     etag: str
     changed_at: datetime
     problem: str | None = None
+
+    @property
+    def is_manifest(self) -> bool:
+        """Whether it says what the folder holds, and holds no rows itself: see manifests.py."""
+        return self.problem is None and self.file.lower().endswith(MANIFEST_SUFFIX)
 
     def open(self) -> BinaryIO:
         return connections.s3_filesystem().open_input_file(f"{connections.LANDING_BUCKET}/{self.file}")
@@ -76,7 +82,7 @@ def list_deliveries(source: Source, batch: Batch) -> dict[str, list[Delivery]]:
     """{entity: deliveries in the order of their names} of all folders up to the batch's day."""
     tables = {table.name for table in source.tables}
     found: dict[str, list[Delivery]] = defaultdict(list)
-    for item in _objects(f"{source.name}/"):
+    for item in landed_objects(f"{source.name}/"):
         parts = item["Key"].split("/")
         day = _day(parts[2]) if len(parts) > 2 else None
         if day and day > batch.day:
@@ -93,7 +99,8 @@ def list_deliveries(source: Source, batch: Batch) -> dict[str, list[Delivery]]:
     return dict(found)
 
 
-def _objects(prefix: str) -> Iterator[dict]:
+def landed_objects(prefix: str) -> Iterator[dict]:
+    """Objects of the landing bucket below a prefix, as S3 lists them."""
     pages = connections.s3_client().get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=connections.LANDING_BUCKET, Prefix=prefix):
         # A console makes empty objects for folders.
@@ -111,10 +118,12 @@ def _problem(source: str, tables: set[str], parts: Sequence[str], day: date | No
 
 
 def _day(text: str) -> date | None:
+    """The day that a folder's name says; ISO's other spellings (20261120, 2026-W47-5) say none."""
     try:
-        return date.fromisoformat(text) if len(text) == len("YYYY-MM-DD") else None
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if day.isoformat() == text else None
 
 
 def taken_by_others(source: Source, batch: Batch) -> list[Taken]:
@@ -135,9 +144,14 @@ def taken_by_others(source: Source, batch: Batch) -> list[Taken]:
     return [Taken(*row) for row in rows]
 
 
+def last_judged(taken: Sequence[Taken]) -> dict[str, Taken]:
+    """{file: its newest outcome}: a file that was replaced after it was taken has one in each batch that took it."""
+    return {t.file: t for t in sorted(taken, key=lambda t: t.recorded_at)}
+
+
 def choose(deliveries: Sequence[Delivery], taken: Sequence[Taken]) -> list[Chosen]:
     """What the batch reads or skips, of one entity's deliveries. What another batch has judged is left out."""
-    judged = {t.file: t for t in taken}
+    judged = last_judged(taken)
     elsewhere = {t.sha256: t for t in taken if t.loaded and t.sha256}
     mine: dict[str, str] = {}
     chosen: list[Chosen] = []
@@ -171,7 +185,17 @@ def _is_unchanged(delivery: Delivery, earlier: Taken) -> bool:
 
 def check_unchanged(deliveries: Sequence[Delivery]) -> None:
     """Raises ExtractionError when an object is no longer the one that was listed."""
+    from botocore.exceptions import ClientError
+
     s3 = connections.s3_client()
     for delivery in deliveries:
-        if s3.head_object(Bucket=connections.LANDING_BUCKET, Key=delivery.file)["ETag"] != delivery.etag:
+        try:
+            etag = s3.head_object(Bucket=connections.LANDING_BUCKET, Key=delivery.file)["ETag"]
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+                raise
+            raise ExtractionError(
+                f"{delivery.file} was taken away while it was read: nothing was written; run again"
+            ) from None
+        if etag != delivery.etag:
             raise ExtractionError(f"{delivery.file} was replaced while it was read: nothing was written; run again")

@@ -23,6 +23,14 @@ RETYPED_COLUMN = "retyped_column"
 TOO_LARGE = "too_large"
 TOO_MANY_BAD_LINES = "too_many_bad_lines"
 
+# Of a folder that a manifest describes: its table writes nothing.
+MANIFEST_UNREADABLE = "manifest_unreadable"
+FILE_MISSING = "file_missing"
+FILE_UNLISTED = "file_unlisted"
+HASH_DIFFERS = "hash_differs"
+ROWS_DIFFER = "rows_differ"
+COLUMNS_DIFFER = "columns_differ"
+
 _QUOTED_LIMIT = 80
 
 

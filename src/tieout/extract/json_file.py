@@ -32,14 +32,17 @@ _BOM = b"\xef\xbb\xbf"
 
 def read_json_lines(table: TableSpec, stream: BinaryIO) -> Iterator[Found]:
     """One object a line. Raises UnreadableFile when a required column is on none of the lines."""
-    absent = _required(table)
+    names: set[str] = set()
+    absent = table.missing(names)
     rows = 0
     for block in LineBlocks(stream):
         objects, lines, texts, rejected = _parse_lines(block)
         for members in objects:
             if not absent:
                 break
-            absent -= members.keys()
+            if members.keys() - names:
+                names |= members.keys()
+                absent = table.missing(names)
         rows += len(objects)
         yield _found(table, objects, lines, texts, rejected)
     _check_columns(table, absent, rows)
@@ -75,7 +78,7 @@ def read_json_document(table: TableSpec, stream: BinaryIO) -> Iterator[Found]:
         for number, item in enumerate(items, 1)
         if not isinstance(item, dict)
     ]
-    absent = _required(table).difference(*(members.keys() for members in objects))
+    absent = table.missing(set().union(*(members.keys() for members in objects)))
     _check_columns(table, absent, len(objects))
     yield _found(table, objects, lines, [canonical(members) for members in objects], rejected)
 
@@ -92,11 +95,7 @@ def is_document(head: bytes) -> bool:
     return isinstance(first, dict) and first.get("object") == "list" and "data" in first
 
 
-def _required(table: TableSpec) -> set[str]:
-    return {column.name for column in table.columns if not column.optional}
-
-
-def _check_columns(table: TableSpec, absent: set[str], rows: int) -> None:
+def _check_columns(table: TableSpec, absent: list[str], rows: int) -> None:
     if rows and absent:
         raise UnreadableFile(
             MISSING_COLUMN,
@@ -140,11 +139,14 @@ def _found(
     columns: dict[str, pa.Array] = {}
     faults: list[Fault] = []
     known: dict[str, frozenset[int]] = {}
-    for column in table.columns:
-        columns[column.name], wrong = _column(column, [members.get(column.name) for members in objects])
+    delivered = set().union(*(members.keys() for members in objects))
+    for name, column in table.delivered.items():
+        if name not in delivered:
+            continue
+        columns[name], wrong = _column(name, column, [members.get(name) for members in objects])
         faults += wrong
-        known[column.name] = frozenset(fault.row for fault in wrong)
-    described = columns.keys()
+        known[name] = frozenset(fault.row for fault in wrong)
+    described = table.delivered.keys()
     others: set[str] = set()
     rest = [_rest(members, described, others) for members in objects]
 
@@ -173,7 +175,7 @@ def _rest(members: dict[str, Any], described: Set[str], others: set[str]) -> str
     return canonical(rest) if rest else None
 
 
-def _column(column: ColumnSpec, values: list[Any]) -> tuple[pa.Array, list[Fault]]:
+def _column(name: str, column: ColumnSpec, values: list[Any]) -> tuple[pa.Array, list[Fault]]:
     """The values as text, or as whole numbers or booleans where all of them are; and values of a wrong JSON type."""
     if column.type == "json":
         return pa.array([None if value is None else canonical(value) for value in values], pa.string()), []
@@ -182,7 +184,7 @@ def _column(column: ColumnSpec, values: list[Any]) -> tuple[pa.Array, list[Fault
         return pa.array(values, pa.string()), []
     if column.type in TEXT_TYPES or column.type.startswith("char("):
         faults = [
-            Fault(row, BAD_VALUE, f"{column.name}: expected text, found {quoted(canonical(value))}")
+            Fault(row, BAD_VALUE, f"{name}: expected text, found {quoted(canonical(value))}")
             for row, value in enumerate(values)
             if not isinstance(value, str | None)
         ]

@@ -1,8 +1,9 @@
 """Delivered files to Bronze: one batch per table, of all files that no other batch has taken.
 
 Every file is read to its end even after one was refused, so that one run says everything that is wrong. A table with a
-file that cannot be trusted writes nothing to Bronze, while its quarantine and outcome rows say why; the other tables go
-on. Not done here: judging a key's versions against earlier batches, which is Silver's work.
+file that cannot be trusted, or a folder that is not what its manifest says, writes nothing to Bronze, while its
+quarantine and outcome rows say why; the other tables go on. Not done here: judging a key's versions against earlier
+batches, which is Silver's work.
 """
 
 from __future__ import annotations
@@ -28,8 +29,17 @@ from tieout.controls.literals import identifier, literal
 from tieout.errors import ConfigError, LandingError
 from tieout.extract.chunks import Chunk
 from tieout.extract.currencies import Currencies, read_currencies
-from tieout.extract.deliveries import Chosen, Delivery, check_unchanged, choose, list_deliveries, taken_by_others
+from tieout.extract.deliveries import (
+    Chosen,
+    Delivery,
+    Taken,
+    check_unchanged,
+    choose,
+    list_deliveries,
+    taken_by_others,
+)
 from tieout.extract.faults import TOO_MANY_BAD_LINES, Rejected, UnreadableFile
+from tieout.extract.manifests import Verified, verify
 from tieout.extract.memory import leave_pandas_out
 from tieout.extract.readers import read_file
 from tieout.settings import get_settings
@@ -64,8 +74,8 @@ class FileRead:
 def extract_landing(source: str, batch: Batch) -> list[ops.TableOutcome]:
     """Read what was delivered of a source into Bronze; an outcome row a file, and one a table without a file.
 
-    Raises LandingError when a file was refused, ExtractionError when one changed while it was read; all outcomes are
-    recorded first, and the other tables are loaded.
+    Raises LandingError when a file was refused, once the other tables are loaded, and ExtractionError when one changed
+    while it was read, at once: the task tries again. What is known of outcomes is recorded first.
     """
     described = load_source(source)
     if described.kind != "landing":
@@ -83,7 +93,7 @@ def extract_landing(source: str, batch: Batch) -> list[ops.TableOutcome]:
             load = _TableLoad(table, batch, currencies, before, started_at)
             ours = [t for t in taken if t.entity == table.name]
             try:
-                failures += load.run(choose(deliveries.pop(table.name, []), ours))
+                failures += load.run(deliveries.pop(table.name, []), ours)
             finally:
                 outcomes += load.outcomes
         for entity, strays in deliveries.items():
@@ -137,12 +147,18 @@ class _TableLoad:
     ) -> None:
         self._table, self._batch, self._currencies, self._before = table, batch, currencies, before
         self._extracted_at = before.next_extraction(started_at)
+        self._verified = Verified()
         self.outcomes: list[ops.TableOutcome] = []
 
-    def run(self, chosen: Sequence[Chosen]) -> list[str]:
-        """Load the files; returns what is wrong with those that were refused."""
+    def run(self, deliveries: Sequence[Delivery], taken: Sequence[Taken]) -> list[str]:
+        """Load what other batches have not taken; returns what is wrong with files that were refused."""
         started = time.monotonic()
-        self.outcomes = [_skipped(self._table.source, self._batch, c) for c in chosen if c.skip]
+        files_delivered = [delivery for delivery in deliveries if not delivery.is_manifest]
+        manifests = [delivery for delivery in deliveries if delivery.is_manifest]
+        chosen = choose(files_delivered, taken)
+        self._verified = verify(files_delivered, manifests, chosen, taken)
+        skipped = [c for c in chosen if c.skip and c.delivery.file not in self._verified.wrong]
+        self.outcomes = [_skipped(self._table.source, self._batch, c) for c in skipped]
         files = [FileRead(c) for c in chosen if not c.skip]
         try:
             refused = self._load(files)
@@ -154,23 +170,31 @@ class _TableLoad:
         elif not chosen:
             self.outcomes.append(self._table_outcome(SKIPPED, "no delivery", started))
         self.outcomes += [self._file_outcome(file, failed=bool(refused)) for file in files]
+        self.outcomes += self._manifest_outcomes(files, failed=bool(refused))
         return refused
 
     def _load(self, files: list[FileRead]) -> list[str]:
         name = self._table.name
-        if not files and name not in self._before.in_bronze | self._before.in_quarantine:
+        wrong = self._verified.wrong
+        if not files and not wrong and name not in self._before.in_bronze | self._before.in_quarantine:
             return []
         held = name in self._before.in_quarantine
         quarantine = Quarantine(self._table, self._batch, self._extracted_at, held)
-        refused: list[str] = []
+        refused = [f"{file}: {error}" for file, error in wrong.items()]
+        for file, error in wrong.items():
+            quarantine.add(file, [Rejected(None, error.code, str(error), None)])
         try:
             with BatchWriter(self._table, self._batch, self._extracted_at, threads=_WRITER_THREADS) as writer:
                 for file in files:
+                    file.refused = wrong.get(file.chosen.delivery.file)
+                    if file.refused:
+                        continue
                     # Once a file is refused nothing will be written, but the others are still looked at.
                     self._read(file, None if refused else writer, quarantine)
                     if file.refused:
                         refused.append(f"{file.chosen.delivery.file}: {file.refused}")
-                check_unchanged([file.chosen.delivery for file in files])
+                relied_on = [*(file.chosen for file in files), *self._verified.judged]
+                check_unchanged([chosen.delivery for chosen in relied_on])
                 # Before Bronze: no line is ever missing there without a row that says so.
                 quarantine.commit()
                 if refused:
@@ -189,10 +213,14 @@ class _TableLoad:
         """Read one file to its end, or to the point where it cannot be trusted any more."""
         started = time.monotonic()
         delivery = file.chosen.delivery
+        listed = self._verified.listed.get(delivery.file)
+        check = listed.check_columns if listed else None
         try:
             with delivery.open() as stream:
-                for chunk in read_file(self._table, delivery.file, stream, self._currencies):
+                for chunk in read_file(self._table, delivery.file, stream, self._currencies, check):
                     self._take(file, chunk, writer, quarantine)
+            if listed:
+                listed.check_rows(file.seen)
             _check_share(file)
         except UnreadableFile as error:
             file.refused = error
@@ -229,7 +257,7 @@ class _TableLoad:
         elif failed:
             status, reason = FAILED, "not loaded: another file of the table was refused"
         elif file.seen == 0:
-            status, reason = SKIPPED, "empty: it holds no rows"
+            status, reason = SKIPPED, f"{ops.EMPTY_FILE}it holds no rows"
         return ops.TableOutcome(
             run_id=self._batch.run_id,
             batch=self._batch.day,
@@ -245,6 +273,29 @@ class _TableLoad:
             seconds=file.seconds,
             reason=reason,
             sha256=file.chosen.sha256,
+        )
+
+    def _manifest_outcomes(self, files: list[FileRead], failed: bool) -> list[ops.TableOutcome]:
+        """Of manifests that were held against their folders, and of files that have no other outcome."""
+        read = {file.chosen.delivery.file for file in files}
+        outcomes = [
+            self._no_rows(file, FAILED, str(error), None)
+            for file, error in self._verified.wrong.items()
+            if file not in read
+        ]
+        if not failed:
+            for chosen in self._verified.judged:
+                count = sum(listed.manifest == chosen.delivery.file for listed in self._verified.listed.values())
+                reason = f"{ops.VERIFIED_MANIFEST}its {count} files are there as it lists them"
+                outcomes.append(self._no_rows(chosen.delivery.file, SKIPPED, reason, chosen))
+        return outcomes
+
+    def _no_rows(self, file: str, status: str, reason: str, chosen: Chosen | None) -> ops.TableOutcome:
+        return replace(
+            self._table_outcome(status, reason, time.monotonic()),
+            file=file,
+            bytes=chosen.delivery.bytes if chosen else 0,
+            sha256=chosen.sha256 if chosen else None,
         )
 
     def _table_outcome(self, status: str, reason: str, started: float) -> ops.TableOutcome:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,20 +18,30 @@ from tieout.sources import TableSpec
 
 # More is no faster, and stands in memory several times over: read, typed, queued and encoded.
 ROWS_PER_CHUNK = 16_384
-_READ_BYTES = 128 * 1024
+_READ_BYTES = 1024 * 1024
+
+# What is asked of a file's own schema; it raises UnreadableFile.
+SchemaCheck = Callable[[pa.Schema], None] | None
 
 
-def read_parquet(table: TableSpec, file: BinaryIO) -> Iterator[Found]:
+def read_parquet(table: TableSpec, file: BinaryIO, check_schema: SchemaCheck = None) -> Iterator[Found]:
     """The rows in order; a row's line is its number in the file. Raises UnreadableFile for a wrong schema."""
     source = _Watched(file)
     try:
         # Buffered reads keep a row group's undecoded bytes out of memory.
         parquet = pq.ParquetFile(pa.PythonFile(source, "r"), buffer_size=_READ_BYTES, pre_buffer=False)
         _check_schema(table, parquet.schema_arrow)
+        if check_schema:
+            check_schema(parquet.schema_arrow)
         first = 1
         for rows in parquet.iter_batches(ROWS_PER_CHUNK, use_threads=False):
             yield _found(table, rows, first)
             first += rows.num_rows
+        if first - 1 != parquet.metadata.num_rows:
+            raise UnreadableFile(
+                NOT_AS_NAMED,
+                f"its footer says {parquet.metadata.num_rows} rows, and {first - 1} could be read: deliver it again",
+            )
     except (pa.ArrowException, OSError) as error:
         if source.failure:  # the store failed, not the file
             raise source.failure from error
@@ -77,16 +88,16 @@ class _Watched:
 def _check_schema(table: TableSpec, schema: pa.Schema) -> None:
     if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
         raise UnreadableFile(RETYPED_COLUMN, f"it holds {', '.join(twice)} twice: deliver each column once")
-    if missing := [c.name for c in table.columns if not c.optional and c.name not in schema.names]:
+    if missing := table.missing(schema.names):
         raise UnreadableFile(
             MISSING_COLUMN,
             f"{table.identifier}: expected column {', '.join(missing)}, found {', '.join(schema.names)}: deliver it, "
             f"or mark it optional in config/sources/{table.source}.yml",
         )
     wrong = [
-        f"{column.name}: expected {arrow_type(column)} (or text), found {schema.field(column.name).type}"
-        for column in table.columns
-        if column.name in schema.names and not accepts(column, schema.field(column.name).type)
+        f"{name}: expected {arrow_type(column)} (or text), found {schema.field(name).type}"
+        for name, column in table.delivered.items()
+        if name in schema.names and not accepts(column, schema.field(name).type)
     ]
     if wrong:
         raise UnreadableFile(
@@ -97,18 +108,18 @@ def _check_schema(table: TableSpec, schema: pa.Schema) -> None:
 
 
 def _found(table: TableSpec, rows: pa.RecordBatch, first: int) -> Found:
-    described = {column.name for column in table.columns}
+    described = table.delivered
     columns = {name: rows.column(name) for name in rows.schema.names if name in described}
     others = [name for name in rows.schema.names if name not in described]
-    rest: list[str | None] = [None] * rows.num_rows
+    rest = pa.nulls(rows.num_rows, pa.string())
     if others:
-        rest = [_rest(row) for row in _as_python(rows.select(others))]
-    lines = pa.array(range(first, first + rows.num_rows), pa.int64())
+        rest = pa.array([_rest(row) for row in _as_python(rows.select(others))], pa.string())
+    lines = pa.array(np.arange(first, first + rows.num_rows, dtype=np.int64))
 
     def raw(row: int) -> str:
         return canonical(_as_python(rows.slice(row, 1))[0])
 
-    return Found(columns, lines, pa.array(rest, pa.string()), raw, others=frozenset(others))
+    return Found(columns, lines, rest, raw, others=frozenset(others))
 
 
 def _as_python(rows: pa.RecordBatch) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +29,10 @@ from tieout.batch import Batch
 from tieout.bronze.schema import source_schema
 from tieout.bronze.writer import DELETE, BatchWriter
 from tieout.controls import ops
+from tieout.controls.checksum import key_columns
+from tieout.controls.layers import repair_times
+from tieout.controls.literals import identifier, literal
+from tieout.controls.scope import changed_months, whole_is_due
 from tieout.controls.totals import source_totals
 from tieout.errors import ExtractionError, SchemaError, TieoutError
 from tieout.extract.copy import copy
@@ -49,6 +53,12 @@ SOURCE = "app_db"
 # Totals, key passes and commits of other tables go on beside it.
 _STREAM = Lock()
 
+# Linux takes 128 KiB as one argument.
+_CONDITION_BYTES = 64 * 1024
+
+# The text of each key column, as checksums write it.
+Key = tuple[str | None, ...]
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -66,11 +76,13 @@ def extract_app_db(batch: Batch) -> list[ops.TableOutcome]:
     """
     leave_pandas_out()
     source = load_source(SOURCE)
+    due, repaired = whole_is_due(batch, source.tables), repair_times(batch)
     with exported_snapshot() as (connection, snapshot):
         found = read_source_tables(connection, source)
 
         def work(table: TableSpec) -> tuple[ops.TableOutcome, list[ops.ControlTotal], TieoutError | None]:
-            return _extract_table(table, found.get(table.name), batch, snapshot)
+            kept = repaired[table.source, table.name]
+            return _extract_table(table, found.get(table.name), batch, snapshot, kept, table in due)
 
         # Large tables first would be better still, but their sizes are not known before they are read.
         with ThreadPoolExecutor(get_settings().extract_workers) as pool:
@@ -97,8 +109,30 @@ def exported_snapshot() -> Iterator[tuple[psycopg.Connection, Snapshot]]:
         connection.close()
 
 
+@contextmanager
+def reading_in(snapshot: Snapshot) -> Iterator[psycopg.Connection]:
+    """Another connection that reads in an exported snapshot."""
+    with connections.app_db() as connection:
+        connection.execute("begin isolation level repeatable read read only")
+        connection.execute(f"set transaction snapshot '{snapshot.name}'")
+        yield connection
+
+
+def read_again(
+    table: TableSpec, carried: tuple[ColumnSpec, ...], keys: Sequence[Key], snapshot: Snapshot
+) -> Iterator[pa.RecordBatch]:
+    """The rows of these keys, by the source's index on the key."""
+    for condition in _key_conditions(table, keys):
+        yield from copy(_select(table, carried, condition), _schema(table, carried), snapshot.name)
+
+
 def _extract_table(
-    table: TableSpec, found: SourceTable | None, batch: Batch, snapshot: Snapshot
+    table: TableSpec,
+    found: SourceTable | None,
+    batch: Batch,
+    snapshot: Snapshot,
+    repaired: Sequence[datetime],
+    whole: bool,
 ) -> tuple[ops.TableOutcome, list[ops.ControlTotal], TieoutError | None]:
     """Never raises a named failure: it is handed back, so that the other tables go on and its outcome is recorded."""
     started = time.monotonic()
@@ -106,25 +140,26 @@ def _extract_table(
     reason, totals, failure = None, [], None
     try:
         carried = check(table, found)
-        with BatchWriter(table, batch, snapshot.taken_at, carried_fields(carried)) as writer:
+        with BatchWriter(table, batch, snapshot.taken_at, carried_fields(carried), repaired=repaired) as writer:
             since = _window_start(table, batch, writer.last_extraction_before(batch.day))
             with _STREAM:
-                for rows_read in copy(_select(table, carried, since), _schema(table, carried), snapshot.name):
+                for rows_read in copy(
+                    _select(table, carried, _window(table, since)), _schema(table, carried), snapshot.name
+                ):
                     writer.write(rows_read)
                     rows += rows_read.num_rows
-            for keys in deleted_keys(table, batch, snapshot.name):
+            for keys in deleted_keys(table, batch, snapshot.name, since):
                 writer.write(keys, op=DELETE)
                 deleted += keys.num_rows
         size = writer.written.bytes
-        with connections.app_db() as connection:
-            connection.execute("begin isolation level repeatable read read only")
-            connection.execute(f"set transaction snapshot '{snapshot.name}'")
-            totals = source_totals(connection, table, batch)
+        months = None if whole or since is None else changed_months(table, batch)
+        with reading_in(snapshot) as connection:
+            totals = source_totals(connection, table, batch, months)
         if carried:
             reason = "carried columns that config/sources does not describe: " + ", ".join(c.name for c in carried)
     except TieoutError as error:
         failure = type(error)(f"{table.source}.{table.name}: {error}" if table.name not in str(error) else str(error))
-        reason, rows = str(failure), 0
+        reason, rows, deleted = str(failure), 0, 0
     outcome = ops.TableOutcome(
         run_id=batch.run_id,
         batch=batch.day,
@@ -152,10 +187,30 @@ def _window_start(table: TableSpec, batch: Batch, last_extraction: datetime | No
     return min(batch.interval_start, last_extraction) - timedelta(hours=get_settings().overlap_hours)
 
 
-def _select(table: TableSpec, carried: tuple[ColumnSpec, ...], since: datetime | None) -> str:
+def _window(table: TableSpec, since: datetime | None) -> str:
+    return f"\"{table.cursor}\" >= '{since.isoformat()}'" if since else "true"
+
+
+def _key_conditions(table: TableSpec, keys: Sequence[Key]) -> Iterator[str]:
+    """Conditions that name the keys, each of a size that fits into an argument of a process."""
+    types = [column.type for column in key_columns(table)]
+    names = ", ".join(identifier(name) for name in table.key)
+    rows: list[str] = []
+    size = 0
+    for key in keys:
+        row = ", ".join(f"cast({literal(value)} as {type_})" for value, type_ in zip(key, types, strict=True))
+        if rows and size + len(row.encode()) > _CONDITION_BYTES:
+            yield f"({names}) in (values {', '.join(rows)})"
+            rows, size = [], 0
+        rows.append(f"({row})")
+        size += len(row.encode()) + 4
+    if rows:
+        yield f"({names}) in (values {', '.join(rows)})"
+
+
+def _select(table: TableSpec, carried: tuple[ColumnSpec, ...], condition: str) -> str:
     columns = [_expression(column) for column in (*table.columns, *carried)]
-    where = f" where \"{table.cursor}\" >= '{since.isoformat()}'" if since else ""
-    return f'select {", ".join(columns)} from "{table.schema}"."{table.name}"{where}'
+    return f'select {", ".join(columns)} from "{table.schema}"."{table.name}" where {condition}'
 
 
 def _expression(column: ColumnSpec) -> str:

@@ -20,7 +20,7 @@ from tieout.extract.currencies import Currencies
 from tieout.extract.faults import NOT_AS_NAMED, TRUNCATED, UnreadableFile
 from tieout.extract.json_file import is_document, read_json_document, read_json_lines
 from tieout.extract.lines import LINE_LIMIT_BYTES
-from tieout.extract.parquet_file import read_parquet
+from tieout.extract.parquet_file import SchemaCheck, read_parquet
 from tieout.sources import TableSpec
 
 _NAME = re.compile(r"\.(jsonl|ndjson|json|csv|parquet)(\.gz)?$", re.IGNORECASE)
@@ -52,11 +52,14 @@ def format_of(name: str) -> Format | None:
     return Format("jsonl" if kind == "ndjson" else kind, bool(found[2]))
 
 
-def read_file(table: TableSpec, name: str, file: BinaryIO, currencies: Currencies) -> Iterator[Chunk]:
+def read_file(
+    table: TableSpec, name: str, file: BinaryIO, currencies: Currencies, check_schema: SchemaCheck = None
+) -> Iterator[Chunk]:
     """The rows of one delivered file, typed for Bronze, and its lines that cannot be loaded.
 
-    file: open for reading, seekable, at its start; an empty one has no chunks. Raises UnreadableFile when the file as a
-    whole cannot be trusted; errors of the store pass through.
+    file: open for reading, seekable, at its start; an empty one has no chunks. check_schema: called with a
+    Parquet file's own schema before its first row is read. Raises UnreadableFile when the file as a whole cannot be
+    trusted; errors of the store pass through.
     """
     format_ = format_of(name)
     if format_ is None:
@@ -67,7 +70,7 @@ def read_file(table: TableSpec, name: str, file: BinaryIO, currencies: Currencie
         return
     _check_compression(format_, head)
     stream = _Gunzipped(file) if format_.gzipped else file
-    for found in _read(table, format_, stream):
+    for found in _read(table, format_, stream, check_schema):
         chunk = finish(table, found, currencies)
         if chunk.seen:
             yield chunk
@@ -83,9 +86,9 @@ def _check_compression(format_: Format, head: bytes) -> None:
         raise UnreadableFile(NOT_AS_NAMED, "its name ends on .gz, but it is no gzip: deliver it under its right name")
 
 
-def _read(table: TableSpec, format_: Format, stream: BinaryIO) -> Iterator[Found]:
+def _read(table: TableSpec, format_: Format, stream: BinaryIO, check_schema: SchemaCheck) -> Iterator[Found]:
     if format_.kind == "parquet":
-        yield from _read_parquet(table, stream, format_.gzipped)
+        yield from _read_parquet(table, stream, format_.gzipped, check_schema)
         return
     head = _read_fully(stream, _HEAD_BYTES)
     if not head:
@@ -107,14 +110,14 @@ def _first_line(head: bytes, text: _Rejoined) -> bytes:
     return head
 
 
-def _read_parquet(table: TableSpec, stream: BinaryIO, gzipped: bool) -> Iterator[Found]:
+def _read_parquet(table: TableSpec, stream: BinaryIO, gzipped: bool, check_schema: SchemaCheck) -> Iterator[Found]:
     if not gzipped:
-        yield from read_parquet(table, stream)
+        yield from read_parquet(table, stream, check_schema)
         return
     with tempfile.TemporaryFile() as spool:  # Parquet is read from its end, gzip from its start
         shutil.copyfileobj(stream, spool, _SPOOL_BYTES)
         spool.seek(0)
-        yield from read_parquet(table, spool)
+        yield from read_parquet(table, spool, check_schema)
 
 
 def _check_text(format_: Format, head: bytes) -> None:

@@ -46,10 +46,17 @@ def convert(
         typed, faults = _from_text(column, values)
     else:
         typed, faults = _from_typed(column, values)
-    if not column.nullable and values.null_count:
-        code, says = (MISSING_KEY, "the key is empty") if column.name in key else (BAD_VALUE, "it may not be empty")
-        faults += [Fault(row, code, f"{column.name}: {says}") for row in _rows(values.is_null()) if row not in known]
-    return typed, faults
+    return typed, faults + missing(column, values, key, known)
+
+
+def missing(
+    column: ColumnSpec, values: pa.Array, key: Iterable[str] = (), known: frozenset[int] = frozenset()
+) -> list[Fault]:
+    """A fault for each row without a value, where the column may not be NULL; as for `convert`."""
+    if column.nullable or not values.null_count:
+        return []
+    code, says = (MISSING_KEY, "the key is empty") if column.name in key else (BAD_VALUE, "it may not be empty")
+    return [Fault(row, code, f"{column.name}: {says}") for row in _rows(values.is_null()) if row not in known]
 
 
 def accepts(column: ColumnSpec, type_: pa.DataType) -> bool:
@@ -122,24 +129,26 @@ def _from_text(column: ColumnSpec, text: pa.Array) -> tuple[pa.Array, list[Fault
 
 
 def _one_by_one(column: ColumnSpec, text: pa.Array, typed: pa.Array) -> tuple[pa.Array, list[Fault]]:
-    """Read each text that has no typed value yet."""
-    todo = _rows(pc.and_(text.is_valid(), typed.is_null()))
-    if not todo:
+    """Read each text that has no typed value yet; one that occurs many times, as JSON often does, once."""
+    todo = pc.and_(text.is_valid(), typed.is_null())
+    if not pc.any(todo).as_py():
         return typed, []
     read = _reader(column)
-    faults: list[Fault] = []
+    texts = text.filter(todo).dictionary_encode()
     found: list[Any] = []
-    mask = [False] * len(text)
-    for row in todo:
-        value = text[row].as_py()
+    wrong: dict[int, BadValue] = {}
+    for number, value in enumerate(texts.dictionary.to_pylist()):
         try:
             found.append(read(value))
-            mask[row] = True
         except BadValue as error:
-            faults.append(Fault(row, error.code, f"{column.name}: {error}"))
-    if found:
-        typed = pc.replace_with_mask(typed, pa.array(mask), pa.array(found, typed.type))
-    return typed, faults
+            found.append(None)
+            wrong[number] = error
+    faults: list[Fault] = []
+    if wrong:
+        for row, number in zip(_rows(todo), texts.indices.to_pylist(), strict=True):
+            if error := wrong.get(number):
+                faults.append(Fault(row, error.code, f"{column.name}: {error}"))
+    return pc.replace_with_mask(typed, todo, pa.array(found, typed.type).take(texts.indices)), faults
 
 
 def _forms(column: ColumnSpec) -> tuple[_Form, ...]:

@@ -18,7 +18,7 @@ from tieout import connections
 from tieout.batch import Batch
 from tieout.bronze.schema import source_schema
 from tieout.errors import ExtractionError, SchemaError
-from tieout.extract import postgres
+from tieout.extract import deletes, postgres
 from tieout.extract.copy import copy
 from tieout.sources import load_table
 
@@ -97,6 +97,55 @@ def test_rows_that_are_gone_are_marked_deleted_once(app: psycopg.Connection) -> 
         f"select id, name from lake.bronze.app_db__customers where _batch = date '{DAY_2}' and _op = 'delete'"
     )
     assert deleted == [(str(gone), None)]
+
+
+def test_all_keys_are_read_only_where_some_have_gone(app: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    upload = deletes._upload_keys
+
+    def noted(catalog, table, snapshot, where=""):
+        if table.name == "customers":
+            read.append("window" if where else "all")
+        return upload(catalog, table, snapshot, where)
+
+    monkeypatch.setattr(deletes, "_upload_keys", noted)
+    add_customers(app, "C1", "C2", updated_at=datetime(2020, 1, 1, tzinfo=UTC))
+    extract(DAY_1)
+    merge_customers()
+
+    add_customers(app, "C3")
+    extract(DAY_2)
+    assert read == ["window"]
+
+    # Bronze knows C3, Silver does not yet: the two sides cannot be compared.
+    app.execute("delete from customers where customer_number = 'C1'")
+    read.clear()
+    assert extract(DAY_3)["customers"].rows_deleted == 1
+    assert read == ["window", "all"]
+
+    # The same batch again, after Silver has taken its deletion.
+    merge_customers()
+    read.clear()
+    assert extract(DAY_3)["customers"].rows_deleted == 1
+    assert read == ["window", "all"]
+
+    # One has gone and another came late, beyond the window: as many keys as before, and not the same.
+    merge_customers()
+    add_customers(app, "C4", updated_at=datetime(2020, 1, 1, tzinfo=UTC))
+    app.execute("delete from customers where customer_number = 'C2'")
+    read.clear()
+    assert extract("2026-11-21")["customers"].rows_deleted == 1
+    assert read == ["window", "all"]
+
+
+def merge_customers() -> None:
+    """What dbt makes of Bronze, as far as deletes are concerned."""
+    connections.execute("drop table if exists lake.silver.stg_app_db__customers")
+    connections.execute(
+        "create table lake.silver.stg_app_db__customers as select id as customer_id, max_by(_op, _extracted_at) ="
+        " 'delete' as is_deleted, max_by(_batch, _extracted_at) as _batch, max(_extracted_at) as _extracted_at"
+        " from lake.bronze.app_db__customers group by id"
+    )
 
 
 def test_a_rerun_replaces_the_batch_and_reads_whole_what_it_had_read_whole(app: psycopg.Connection) -> None:
@@ -201,6 +250,6 @@ def test_copy_reads_in_the_exported_snapshot(app: psycopg.Connection) -> None:
     table = load_table("app_db", "organizations")
     with postgres.exported_snapshot() as (_, snapshot):
         app.execute("delete from organizations")
-        read = copy(postgres._select(table, (), None), source_schema(table), snapshot.name)
+        read = copy(postgres._select(table, (), "true"), source_schema(table), snapshot.name)
         rows = sum(batch.num_rows for batch in read)
     assert rows == 1

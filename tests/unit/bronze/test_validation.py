@@ -1,6 +1,13 @@
 """The expectations of a table follow from its description."""
 
+from types import SimpleNamespace
+
+import great_expectations.expectations as gxe
+import pytest
+
+from tieout.bronze import validation
 from tieout.bronze.validation import suite_of
+from tieout.errors import ExtractionError
 from tieout.sources import load_table
 
 
@@ -46,3 +53,20 @@ def test_rows_are_counted_and_currencies_known_in_either_case() -> None:
     kwargs = [expectation.configuration.kwargs for expectation in suite]
     assert any(k.get("value") == 7 for k in kwargs)
     assert any(k.get("value_set") == ["JPY", "USD", "jpy", "usd"] for k in kwargs)
+
+
+def test_of_no_rows_no_share_is_asked_to_be_unique() -> None:
+    suite = suite_of(load_table("app_db", "customers"), ["USD"], 0, 0)
+    types = {expectation.expectation_type for expectation in suite}
+    assert "expect_table_row_count_to_equal" in types
+    assert "expect_column_proportion_of_unique_values_to_be_between" not in types
+
+
+def test_a_failure_that_cannot_be_looked_at_again_is_named() -> None:
+    config = gxe.ExpectColumnValuesToNotBeNull(column="name").configuration
+    failed = SimpleNamespace(success=False, expectation_config=config, exception_info={"raised_exception": False})
+    lost = {"metric": {"raised_exception": True, "exception_message": "connection refused"}}
+    again = SimpleNamespace(result={}, expectation_config=config, exception_info=lost)
+    batch = SimpleNamespace(validate=lambda expectation, result_format: again)
+    with pytest.raises(ExtractionError, match=r"customers: \w+not_be_null on name could not be judged: .*refused"):
+        validation._finding(load_table("app_db", "customers"), batch, failed)

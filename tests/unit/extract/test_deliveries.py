@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tieout import connections
 from tieout.batch import Batch
+from tieout.errors import ExtractionError
 from tieout.extract import deliveries
-from tieout.extract.deliveries import Delivery, Taken, choose, list_deliveries
+from tieout.extract.deliveries import Delivery, Taken, check_unchanged, choose, list_deliveries
 from tieout.sources import load_source
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
@@ -43,6 +46,12 @@ def test_what_another_batch_took_is_left_out_without_a_word() -> None:
 
 def test_a_file_that_was_replaced_since_is_taken() -> None:
     assert outcome([delivery("a", "2")], taken("a", "1")) == [("a", None)]
+
+
+def test_of_a_file_that_two_batches_took_the_newer_outcome_counts() -> None:
+    first, second = taken("a", "1", recorded_at=NOW - timedelta(days=1)), taken("a", "2")
+    for others in ((first, second), (second, first)):
+        assert outcome([delivery("a", "2", NOW - timedelta(hours=1))], *others) == []
 
 
 def test_the_same_bytes_under_another_name_are_skipped_with_a_reason() -> None:
@@ -94,15 +103,29 @@ def test_places_and_names_that_are_no_deliveries(monkeypatch: pytest.MonkeyPatch
         "stripe/payouts/2026-11-20/a.xlsx": "ends on none of",
         "stripe/payouts/20261120/a.jsonl": "its place is not",
         "stripe/payouts/2026-11-31/a.jsonl": "its place is not",
+        "stripe/payouts/2026-W47-5/a.jsonl": "its place is not",
         "stripe/payouts/a.jsonl": "its place is not",
         "stripe/readme.jsonl": "describes no table readme.jsonl",
-        "stripe/disputes/2026-11-20/a.jsonl": "describes no table disputes",
+        "stripe/coupons/2026-11-20/a.jsonl": "describes no table coupons",
     }
     objects = [{"Key": key, "Size": 1, "ETag": "e", "LastModified": NOW} for key in keys]
-    monkeypatch.setattr(deliveries, "_objects", lambda prefix: iter(objects))
+    monkeypatch.setattr(deliveries, "landed_objects", lambda prefix: iter(objects))
     listed = list_deliveries(load_source("stripe"), Batch.of("2026-11-20", "run"))
     found = {d.file: d.problem for files in listed.values() for d in files}
     assert found.keys() == {key for key, problem in keys.items() if problem != "not listed"}
     for file, problem in found.items():
         assert (keys[file] is None) == (problem is None)
         assert (keys[file] or "") in (problem or "")
+
+
+@pytest.mark.parametrize(("etag", "said"), [("other", "was replaced"), (None, "was taken away")])
+def test_what_went_while_it_was_read_is_named(monkeypatch: pytest.MonkeyPatch, etag: str | None, said: str) -> None:
+    class S3:
+        def head_object(self, **_: str) -> dict[str, str]:
+            if etag is None:
+                raise ClientError({"ResponseMetadata": {"HTTPStatusCode": 404}}, "HeadObject")
+            return {"ETag": etag}
+
+    monkeypatch.setattr(connections, "s3_client", S3)
+    with pytest.raises(ExtractionError, match=f"a.csv {said} while it was read: nothing was written; run again"):
+        check_unchanged([delivery("a.csv", "1")])

@@ -414,3 +414,78 @@ def test_rows_come_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     chunks = list(readers.read_file(PAYOUTS, "a.parquet", io.BytesIO(data), CURRENCIES))
     assert [chunk.rows.num_rows for chunk in chunks] == [10, 10, 5]
     assert chunks[2].rows.column("_line").to_pylist() == [21, 22, 23, 24, 25]
+
+
+# ---------------------------------------------------------------- other names
+
+
+REFUNDS = load_table("stripe", "refunds")
+PARTS = load_table("stripe", "payout_balance_transactions")
+
+
+def refund(number: int, **names: object) -> dict:
+    return {"id": f"re_{number}", "amount": 5, "currency": "usd", "status": "succeeded", "created": 1234567890, **names}
+
+
+def as_csv(rows: list[dict]) -> bytes:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return "".join(
+        ",".join(map(str, line)) + "\n" for line in [names, *([r.get(n, "") for n in names] for r in rows)]
+    ).encode()
+
+
+def as_parquet(rows: list[dict]) -> bytes:
+    names = dict.fromkeys(name for row in rows for name in row)
+    out = io.BytesIO()
+    pq.write_table(pa.table({name: [row.get(name) for row in rows] for name in names}), out)
+    return out.getvalue()
+
+
+FORMATS = pytest.mark.parametrize(
+    ("name", "write"), [("a.jsonl", lambda rows: jsonl(*rows)), ("a.csv", as_csv), ("a.parquet", as_parquet)]
+)
+
+
+@FORMATS
+def test_a_column_comes_under_its_own_name_or_another(name: str, write) -> None:
+    rows = [
+        refund(1, charge="ch_1"),
+        refund(2, charge_id="ch_2"),
+        refund(3, charge="ch_3", charge_id="ch_3"),
+        refund(4, charge="ch_4", charge_id="ch_other"),
+        refund(5),
+    ]
+    chunk = read(name, write(rows), REFUNDS)
+    assert kept(chunk, "id", "charge", "_rest") == [
+        ("re_1", "ch_1", None), ("re_2", "ch_2", None), ("re_3", "ch_3", None), ("re_5", None, None)
+    ]  # fmt: skip
+    assert chunk.others == frozenset()
+    (rejected,) = chunk.rejected
+    assert (rejected.line, rejected.code) == (4 + ("csv" in name), "bad_value")
+    assert rejected.reason.startswith("charge: charge is 'ch_4', charge_id is 'ch_other'")
+
+
+@FORMATS
+def test_a_key_and_a_required_column_may_come_under_another_name(name: str, write) -> None:
+    rows = [
+        {"payout_id": "po_1", "balance_transaction_id": "txn_1"},
+        {"payout_id": None if "csv" not in name else "", "balance_transaction_id": "txn_2"},
+    ]
+    chunk = read(name, write(rows), PARTS)
+    assert kept(chunk, "payout", "balance_transaction") == [("po_1", "txn_1")]
+    assert [(rejected.code, rejected.reason) for rejected in chunk.rejected] == [
+        ("missing_key", "payout_id: the key is empty")
+    ]
+    both = [{"payout_id": "po_1", "balance_transaction": "txn_1", "balance_transaction_id": "txn_1"}]
+    assert kept(read(name, write([*both, {**both[0], "payout_id": "po_2"}]), PARTS), "payout") == [("po_1",), ("po_2",)]
+    code, message = refused(name, write([{"payout_id": "po_1", "transaction": "txn_1"}]), PARTS)
+    assert code == "missing_column"
+    assert "expected column balance_transaction" in message
+
+
+def test_both_names_empty_is_a_missing_key() -> None:
+    rows = [
+        {"payout": None, "payout_id": None, "balance_transaction": "txn_1"},
+        {"payout": "po_1", "balance_transaction": "txn_1"},
+    ]
+    assert put_aside(read("a.jsonl", jsonl(*rows), PARTS)) == [(1, "missing_key")]

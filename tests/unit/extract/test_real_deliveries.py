@@ -21,7 +21,13 @@ STRIPE = {
     "charges": "charge",
     "refunds": "refund",
     "payouts": "payout",
+    "payout_balance_transactions": "payout_balance_transaction",
+    "disputes": "dispute",
+    "invoices": "invoice",
+    "customers": "customer",
 }
+# What the API tells by a parameter of a list is no object of its.
+OBJECTS = {table: name for table, name in STRIPE.items() if table != "payout_balance_transactions"}
 NETSUITE = {
     "transaction": "transaction",
     "transactionline": "transaction_line",
@@ -59,9 +65,10 @@ def test_a_connectors_csv(source: str, name: str, file: Path) -> None:
     for row, delivered in zip(rows, expected, strict=True):
         rest = json.loads(row["_rest"] or "{}")
         for column, value in delivered.items():
-            loaded = row.get(column, rest.get(column))
+            described = table.delivered.get(column)
+            loaded = row[described.name] if described else rest.get(column)
             if isinstance(loaded, bool):
-                assert loaded == (value in ("T", "TRUE"))
+                assert loaded == (value.lower() in ("t", "true"))
             elif isinstance(loaded, int | Decimal):
                 assert loaded == Decimal(value)
             elif isinstance(loaded, str):
@@ -73,7 +80,18 @@ def test_a_connectors_csv(source: str, name: str, file: Path) -> None:
                 assert str(loaded)[:19] == f"{date} {clock.zfill(8)}"
 
 
-@pytest.mark.parametrize(("table", "resource"), STRIPE.items())
+def test_no_id_of_a_connector_is_lost() -> None:
+    """A connector's names for the API's columns are known: no id of another described object stays in _rest."""
+    lost = set()
+    for source, name, file in FILES:
+        if source == "stripe":
+            with file.open("rb") as stream:
+                (chunk,) = read_file(load_table(source, name), file.name, stream, CURRENCIES)
+            lost |= {(name, other) for other in chunk.others if other.endswith("_id")}
+    assert not {other for _, other in lost} & {"charge_id", "customer_id", "balance_transaction_id", "payout_id"}, lost
+
+
+@pytest.mark.parametrize(("table", "resource"), OBJECTS.items())
 def test_stripes_own_example_objects(table: str, resource: str) -> None:
     example = json.loads((DATA / "stripe_openapi/fixtures3.json").read_text())["resources"][resource]
     page = {"object": "list", "url": "/v1/x", "has_more": False, "data": [example, example]}
@@ -85,4 +103,5 @@ def test_stripes_own_example_objects(table: str, resource: str) -> None:
             if column.type in ("text", "bigint", "boolean"):
                 assert row[column.name] == example.get(column.name)
             if column.type == "unix_time":
-                assert row[column.name].timestamp() == example[column.name]
+                loaded = row[column.name]
+                assert (loaded and loaded.timestamp()) == example[column.name]
