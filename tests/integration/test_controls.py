@@ -20,6 +20,7 @@ from tieout.controls.layers import newest_totals
 from tieout.controls.literals import literal
 from tieout.controls.totals import control_totals, silver_totals, source_totals
 from tieout.errors import DriftError
+from tieout.settings import get_settings
 from tieout.sources import ColumnSpec, TableSpec
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("stack")]
@@ -290,7 +291,16 @@ def test_tie_out_records_what_tied(only_payments):
     )
 
 
-def test_tie_out_stops_on_drift_and_leaves_its_rows(only_payments):
+@pytest.fixture
+def no_repair(monkeypatch):
+    monkeypatch.setenv("TIEOUT_REPAIR_LIMIT_ROWS", "0")
+    get_settings.cache_clear()
+    yield
+    monkeypatch.delenv("TIEOUT_REPAIR_LIMIT_ROWS")
+    get_settings.cache_clear()
+
+
+def test_tie_out_stops_on_drift_and_leaves_its_rows(only_payments, no_repair):
     of = batch("drift")
     only_payments.execute(f"update {SOURCE}.payments set amount = amount - 0.01 where id = 'p3'")
     ops.record_control_totals(source_totals(only_payments, PAYMENTS, of))
@@ -342,11 +352,13 @@ def test_the_newest_delivered_version_is_what_silver_must_hold():
             connections.execute(f"drop table if exists {table}")
         connections.execute(
             f"create table {CHARGES.bronze} as select * from (values "
-            f"('ch_1', 'usd', bigint '100', {at}, 'a/2026-11-19/1.jsonl', bigint '1'), "
-            f"('ch_1', 'usd', bigint '250', {at}, 'a/2026-11-20/1.jsonl', bigint '2'), "
-            f"('ch_1', 'usd', bigint '200', {at}, 'a/2026-11-20/1.jsonl', bigint '1'), "
-            f"('ch_2', 'jpy', bigint '7', {at}, 'a/2026-11-19/1.jsonl', bigint '2')) "
-            "t (id, currency, amount, created, _file, _line)"
+            f"('ch_1', 'usd', bigint '100', {at}, 'a/2026-11-19/1.jsonl', bigint '1', {at}), "
+            f"('ch_1', 'usd', bigint '240', {at}, 'a/2026-11-20/1.jsonl', bigint '2', {at}), "
+            # the same line of a file that was replaced after it had been taken
+            f"('ch_1', 'usd', bigint '250', {at}, 'a/2026-11-20/1.jsonl', bigint '2', {at} + interval '1' day), "
+            f"('ch_1', 'usd', bigint '200', {at}, 'a/2026-11-20/1.jsonl', bigint '1', {at}), "
+            f"('ch_2', 'jpy', bigint '7', {at}, 'a/2026-11-19/1.jsonl', bigint '2', {at})) "
+            "t (id, currency, amount, created, _file, _line, _extracted_at)"
         )
         connections.execute(
             f"create table {CHARGES.silver} as select * from (values "

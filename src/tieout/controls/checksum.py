@@ -24,8 +24,6 @@ from tieout.controls.literals import identifier
 from tieout.sources import ColumnSpec, TableSpec
 
 NULL_MARK = "~"
-# Buckets of the key's hash: 12 bits, three hex digits of its md5.
-BUCKETS = 4096
 
 
 @dataclass(frozen=True)
@@ -33,15 +31,17 @@ class Engine:
     """How one engine writes a column as text, and a text as an integer.
 
     column_name: the column's name there. text(spec, name): an expression of type text, NULL for NULL.
-    hash(text): the first 15 hex digits of its md5 as a bigint. bucket(text): the first three. total(hash): their
-    exact sum, 0 for no rows.
+    hash(text): the first 15 hex digits of its md5 as a bigint. bucket(text, bits): its first bits. total(hash): the
+    exact sum, 0 for no rows. midnight(spec, day): the start of a day, YYYY-MM-DD in UTC, as a value of the column's
+    type.
     """
 
     column_name: Callable[[ColumnSpec], str]
     text: Callable[[ColumnSpec, str], str]
     hash: Callable[[str], str]
-    bucket: Callable[[str], str]
+    bucket: Callable[[str, int], str]
     total: Callable[[str], str]
+    midnight: Callable[[ColumnSpec, str], str]
 
     def row_text(self, columns: Sequence[ColumnSpec]) -> str:
         """The expression of these columns' text."""
@@ -56,13 +56,30 @@ class Engine:
         """The aggregate of a table's checksum."""
         return self.total(self.row_hash(table))
 
-    def key_bucket(self, table: TableSpec) -> str:
-        """The expression of the bucket, 0 to BUCKETS - 1, that a row's key falls into."""
-        return self.bucket(self.row_text(key_columns(table)))
+    def key_text(self, table: TableSpec) -> str:
+        """The expression of the text of a row's key; `key_text` makes the same of a key's values."""
+        return self.row_text(key_columns(table))
+
+    def key_bucket(self, table: TableSpec, bits: int) -> str:
+        """The expression of the bucket, 0 to 2 ** bits - 1, that a row's key falls into. bits: at most 32."""
+        return self.bucket(self.key_text(table), bits)
 
     def key_values(self, table: TableSpec) -> list[str]:
         """The expressions of each key column's text."""
         return [self.text(column, identifier(self.column_name(column))) for column in key_columns(table)]
+
+    def month(self, table: TableSpec) -> str:
+        """The expression of the month, as YYYY-MM in UTC, of a table that is tied out by months."""
+        column = table.column(table.month or "")
+        return f"substr({self.text(column, identifier(self.column_name(column)))}, 1, 7)"
+
+    def of_month(self, table: TableSpec, month: str) -> str:
+        """The condition that a row is of a month, written so that an index or a file's statistics can serve it."""
+        column = table.column(table.month or "")
+        name = identifier(self.column_name(column))
+        year, number = map(int, month.split("-"))
+        after = f"{year + number // 12:04}-{number % 12 + 1:02}"
+        return f"{name} >= {self.midnight(column, f'{month}-01')} and {name} < {self.midnight(column, f'{after}-01')}"
 
     def _part(self, column: ColumnSpec) -> str:
         value = self.text(column, identifier(self.column_name(column)))
@@ -79,6 +96,17 @@ def compared(table: TableSpec) -> tuple[ColumnSpec, ...]:
 
 def key_columns(table: TableSpec) -> tuple[ColumnSpec, ...]:
     return tuple(table.column(name) for name in table.key)
+
+
+def key_text(table: TableSpec, key: Sequence[str | None]) -> str:
+    """The text of a key whose columns have these texts (as `Engine.key_values` gives them)."""
+    parts = []
+    for column, value in zip(key_columns(table), key, strict=True):
+        if value is None:
+            parts.append(NULL_MARK)
+        else:
+            parts.append(f"{len(value)}:{value}" if _is_free_text(column) else value)
+    return "|".join(parts)
 
 
 def _is_free_text(column: ColumnSpec) -> bool:
@@ -101,6 +129,19 @@ def _postgres_text(column: ColumnSpec, name: str) -> str:
     return f"cast({name} as text)"
 
 
+def _postgres_midnight(column: ColumnSpec, day: str) -> str:
+    return f"timestamptz '{day} 00:00:00 UTC'" if column.type == "timestamptz" else f"{column.type} '{day}'"
+
+
+def _trino_midnight(column: ColumnSpec, day: str) -> str:
+    match column.type:
+        case "timestamptz":
+            return f"timestamp '{day} 00:00:00 UTC'"
+        case "timestamp":
+            return f"timestamp '{day} 00:00:00'"
+    return f"date '{day}'"
+
+
 def _trino_text(column: ColumnSpec, name: str) -> str:
     if column.numeric:
         precision, scale = column.numeric
@@ -119,9 +160,10 @@ POSTGRES = Engine(
     column_name=lambda column: column.name,
     text=_postgres_text,
     hash=lambda text: f"('x' || substr(md5({text}), 1, 15))::bit(60)::bigint",
-    bucket=lambda text: f"('x' || substr(md5({text}), 1, 3))::bit(12)::int",
+    bucket=lambda text, bits: f"(('x' || substr(md5({text}), 1, 8))::bit(32)::bigint >> {32 - bits})",
     # sum(bigint) is numeric in Postgres, and exact.
     total=lambda number: f"coalesce(sum({number}), 0)",
+    midnight=_postgres_midnight,
 )
 
 
@@ -135,8 +177,9 @@ def _trino(column_name: Callable[[ColumnSpec], str]) -> Engine:
         column_name=column_name,
         text=_trino_text,
         hash=lambda text: _trino_top_bits(text, 60),
-        bucket=lambda text: _trino_top_bits(text, 12),
+        bucket=_trino_top_bits,
         total=lambda number: f"coalesce(sum(cast({number} as decimal(38,0))), decimal '0')",
+        midnight=_trino_midnight,
     )
 
 

@@ -1,20 +1,21 @@
-"""Which rows differ between a source table and Silver, found at the cost of two scans plus the rows that differ.
+"""Which rows differ between two layers of a table, found at the cost of a scan of both plus the rows that differ.
 
-Both sides count and checksum their rows per bucket of the key's hash. Buckets that agree are done with; of those that
-differ, only keys and row hashes are read, and keys whose hash differs are the drift.
-
-The source is read live, in one transaction, not as the run's snapshot saw it: that snapshot is gone when tie-out runs.
-A row that was changed at the source since then is therefore listed too.
+Source and Silver, on two engines: both count and checksum their rows per bucket of the key's hash, of which there are
+so many that a bucket holds some thirty rows. Buckets that agree are done with; of those that differ, only keys and row
+hashes are read, and keys whose hash differs are the drift. Bronze and Silver, of what came in files, are both in the
+lake: one join of their keys and row hashes gives the drift alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tieout import connections
-from tieout.controls.checksum import POSTGRES, SILVER, Engine
+from tieout.controls.checksum import BRONZE, POSTGRES, SILVER, Engine, key_columns
+from tieout.controls.layers import newest_versions
 from tieout.controls.literals import identifier
 from tieout.sources import TableSpec
 
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 
 MISSING_IN_LAKE, MISSING_IN_SOURCE, DIFFERENT = "missing_in_lake", "missing_in_source", "different"
 
-# Rows of differing buckets that are held in memory at once, a side.
+# Rows of differing buckets that are held in memory at once, a side, and buckets that one statement names.
 _ROWS_AT_ONCE = 200_000
+_BUCKETS_AT_ONCE = 4_000
+_ROWS_PER_BUCKET = 32
+_FEWEST_BITS, _MOST_BITS = 12, 18
 
 Key = tuple[str | None, ...]
 
@@ -37,41 +41,71 @@ class DifferingRow:
     kind: str
 
 
-def differing_rows(connection: psycopg.Connection, table: TableSpec) -> Iterator[DifferingRow]:
-    """Every row that differs, lazily: stop early and the rest is not read.
+def differing_rows(connection: psycopg.Connection, table: TableSpec, rows: int = 0) -> Iterator[DifferingRow]:
+    """Every row that differs between the source and Silver, lazily: stop early and the rest is not read.
 
-    connection: to the source database, outside a transaction; its rows are read in one that only reads.
+    connection: to the source database; give one whose transaction keeps a snapshot. rows: about how many the table
+    has, which decides how finely its keys are told apart.
     """
-    with connection.transaction():
-        connection.execute("set transaction isolation level repeatable read read only")
-        source = _Side(POSTGRES, table, _source_relation(table), lambda sql: connection.execute(sql).fetchall())
-        silver = _Side(SILVER, table, f"{table.silver} where not is_deleted", connections.query)
-        for buckets in _differing_buckets(source.buckets(), silver.buckets()):
-            yield from _compare(source.hashes(buckets), silver.hashes(buckets))
+    bits = bucket_bits(rows)
+    source = _Side(POSTGRES, table, _source_relation(table), bits, lambda sql: connection.execute(sql).fetchall())
+    silver = _Side(SILVER, table, f"{table.silver} where not is_deleted", bits, connections.query)
+    with ThreadPoolExecutor(1) as pool:
+        in_silver = pool.submit(silver.buckets)
+        for buckets in _differing_buckets(source.buckets(), in_silver.result()):
+            hashes = pool.submit(silver.hashes, buckets)
+            yield from _compare(source.hashes(buckets), hashes.result())
+
+
+def differing_deliveries(table: TableSpec, limit: int) -> list[DifferingRow]:
+    """Up to `limit` rows that differ between the newest delivered versions in Bronze and Silver."""
+
+    def keys(engine: Engine, relation: str) -> str:
+        values = ", ".join(f"{value} as k{number}" for number, value in enumerate(engine.key_values(table)))
+        return (
+            f"select {engine.key_text(table)} as key, count(*) as copies, {engine.checksum(table)} as hashes, "
+            f"{', '.join(f'min({n}) as {n}' for n in names)} from (select *, {values} from {relation}) group by 1"
+        )
+
+    names = [f"k{number}" for number in range(len(key_columns(table)))]
+    shown = ", ".join(f"coalesce(came.{name}, held.{name})" for name in names)
+    rows = connections.query(
+        f"select came.key is null, held.key is null, {shown} "
+        f"from ({keys(BRONZE, f'({newest_versions(table)})')}) as came "
+        f"full outer join ({keys(SILVER, f'{table.silver} where not is_deleted')}) as held on came.key = held.key "
+        "where came.key is null or held.key is null or came.hashes <> held.hashes or came.copies <> held.copies "
+        f"order by coalesce(came.key, held.key) limit {limit}"
+    )
+    return [
+        DifferingRow(tuple(key), MISSING_IN_SOURCE if not_came else MISSING_IN_LAKE if not_held else DIFFERENT)
+        for not_came, not_held, *key in rows
+    ]
+
+
+def bucket_bits(rows: int) -> int:
+    """Bits of the key's hash that tell so many rows apart into buckets of some thirty."""
+    return min(_MOST_BITS, max(_FEWEST_BITS, (rows // _ROWS_PER_BUCKET).bit_length()))
 
 
 class _Side:
     """One engine's view of the table. relation: what stands behind FROM, with a WHERE."""
 
-    def __init__(self, engine: Engine, table: TableSpec, relation: str, run) -> None:
+    def __init__(self, engine: Engine, table: TableSpec, relation: str, bits: int, run) -> None:
         self._engine, self._table, self._relation, self._run = engine, table, relation, run
+        self._bucket = engine.key_bucket(table, bits)
 
     def buckets(self) -> dict[int, tuple[int, int]]:
         """{bucket: (rows, checksum)}"""
         rows = self._run(
-            f"select {self._engine.key_bucket(self._table)}, count(*), {self._engine.checksum(self._table)} "
-            f"from {self._relation} group by 1"
+            f"select {self._bucket}, count(*), {self._engine.checksum(self._table)} from {self._relation} group by 1"
         )
         return {bucket: (count, int(checksum)) for bucket, count, checksum in rows}
 
     def hashes(self, buckets: Sequence[int]) -> dict[Key, tuple[int, ...]]:
         """{key: hashes of its rows} of these buckets; a sound table has one row a key."""
         keys = ", ".join(self._engine.key_values(self._table))
-        wanted = ", ".join(map(str, buckets))
-        rows = self._run(
-            f"select {self._engine.row_hash(self._table)}, {keys} from {self._relation} "
-            f"and {self._engine.key_bucket(self._table)} in ({wanted})"
-        )
+        wanted = f"{self._bucket} in ({', '.join(map(str, buckets))})"
+        rows = self._run(f"select {self._engine.row_hash(self._table)}, {keys} from {self._relation} and {wanted}")
         found: dict[Key, tuple[int, ...]] = {}
         for hash_, *key in rows:
             found[tuple(key)] = tuple(sorted((*found.get(tuple(key), ()), hash_)))
@@ -83,7 +117,7 @@ def _source_relation(table: TableSpec) -> str:
 
 
 def _differing_buckets(source: dict[int, tuple[int, int]], silver: dict[int, tuple[int, int]]) -> Iterator[list[int]]:
-    """Buckets to compare row by row, in groups of a bounded number of rows (or one bucket, if it alone is larger)."""
+    """Buckets to compare row by row, in groups of a bounded number of buckets and, unless one has more, of rows."""
     group: list[int] = []
     size = 0
     for bucket in sorted(source.keys() | silver.keys()):
@@ -91,7 +125,7 @@ def _differing_buckets(source: dict[int, tuple[int, int]], silver: dict[int, tup
         if left == right:
             continue
         rows = max(left[0], right[0])
-        if group and size + rows > _ROWS_AT_ONCE:
+        if group and (size + rows > _ROWS_AT_ONCE or len(group) == _BUCKETS_AT_ONCE):
             yield group
             group, size = [], 0
         group.append(bucket)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from tieout import connections
@@ -15,7 +16,7 @@ from tieout.batch import Batch
 from tieout.controls.checksum import BRONZE, key_columns
 from tieout.controls.literals import identifier, literal
 from tieout.controls.ops import latest, of_run
-from tieout.controls.totals import measures, select_totals
+from tieout.controls.totals import measures, select_totals, united
 from tieout.sources import TableSpec
 
 # The losing version of a conflict is in Bronze too; every other reason means that the line is not.
@@ -23,6 +24,11 @@ CONFLICT = "conflicting_duplicate"
 QUARANTINE = "lake.bronze.quarantine"
 # Schema of Gold as it was just built.
 CANDIDATE = "gold_candidate"
+
+# A version's number in its table's checksum.
+_HASH = "_hash"
+# Tables asked for in one query. One with repeated keys takes over ten of the 150 stages that Trino allows.
+_NEWEST_AT_ONCE, _REPEATED_AT_ONCE = 8, 40
 
 # The table, and the delivered file or None for a database table.
 Part = tuple[str, str, str | None]
@@ -77,15 +83,35 @@ def recorded_outcomes(batch: Batch) -> dict[Part, Outcome]:
     return {(source, entity, file): Outcome(*counts) for source, entity, file, *counts in rows}
 
 
+def repair_times(batch: Batch) -> dict[tuple[str, str], tuple[datetime, ...]]:
+    """{(source, entity): when repairs of the batch read rows again}: the _extracted_at of their rows in Bronze."""
+    times: dict[tuple[str, str], tuple[datetime, ...]] = defaultdict(tuple)
+    rows = connections.query(
+        "select distinct source, entity, repaired_at from lake.ops.repairs "
+        f"where batch = {literal(batch.day)} and repaired_at is not null order by 1, 2, 3"
+    )
+    for source, entity, time in rows:
+        times[source, entity] += (time,)
+    return times
+
+
+def extracted(batch: Batch, repaired: Sequence[datetime]) -> str:
+    """The condition on a Bronze table's rows that extraction brought in the batch, and no repair of it."""
+    condition = f"_batch = {literal(batch.day)}"
+    return condition + (f" and _extracted_at not in ({', '.join(map(literal, repaired))})" if repaired else "")
+
+
 def held_in_bronze(tables: Sequence[TableSpec], batch: Batch, present: set[str]) -> dict[Part, Held]:
-    """What Bronze and the quarantine hold of the batch; parts of which there is nothing are absent.
+    """What Bronze and the quarantine hold of the batch, without repairs; parts of which there is nothing are absent.
 
     present: the tables that the lake has, as `relations` gives them.
     """
+    repaired = repair_times(batch)
     selects = [
         f"select {literal(table.source)} as source, {literal(table.name)} as entity, {_file(table)} as file, "
         "count_if(_op = 'upsert') as upserts, count_if(_op = 'delete') as deletes, 0 as quarantined, 0 as conflicts "
-        f"from {table.bronze} where _batch = {literal(batch.day)} group by {'3' if table.kind == 'landing' else '()'}"
+        f"from {table.bronze} where {extracted(batch, repaired[table.source, table.name])} "
+        f"group by {'3' if table.kind == 'landing' else '()'}"
         for table in tables
         if table.bronze in present
     ]
@@ -105,16 +131,22 @@ def held_in_bronze(tables: Sequence[TableSpec], batch: Batch, present: set[str])
 
 
 def newest_totals(tables: Sequence[TableSpec]) -> dict[TableSpec, dict[str, Decimal]]:
-    """{table: {measure: value}} of the newest version of every key in Bronze, for tables that come in files."""
+    """{table: {measure: value}} of the newest version of every key in Bronze, for tables that come in files.
+
+    It measures every batch that Bronze holds, and so proves all of Silver's table, whatever a run changed. Finding the
+    newest version is what costs: keys are counted by a number that stands for them, and only of those that came more
+    than once versions are compared, each as its row's checksum number and money. All other rows pass by once.
+    """
     if not tables:
         return {}
+    repeating = _with_repeated_keys(tables)
     width = max(len(table.money) for table in tables)
     selects = [
         f"select {number} as number, t.* from "
-        f"({select_totals(table, BRONZE, f'({_newest_versions(table)})', width=width)}) t"
+        f"({select_totals(table, BRONZE, _newest(table, table in repeating), width=width, row_hash=_HASH)}) t"
         for number, table in enumerate(tables)
     ]
-    rows = connections.query(" union all ".join(selects))
+    rows = united(selects, _NEWEST_AT_ONCE)
     return {
         table: measures(table, [row[1:] for row in rows if row[0] == number]) for number, table in enumerate(tables)
     }
@@ -135,23 +167,65 @@ def candidate_snapshots(schema: str = CANDIDATE) -> dict[str, int]:
     return dict(connections.query(" union all ".join(selects)))
 
 
-def _newest_versions(table: TableSpec) -> str:
-    """The last delivered version of every key. Silver finds it by a window; this is a second way to the same."""
-    keys = [identifier(column.name) for column in key_columns(table)]
-    others = [column for column in table.columns if column.name not in table.key]
-    values = ", ".join(identifier(column.name) for column in others)
-    newest = f"max_by(row({values}), row(_file, _line)) as newest"
-    # Silver writes currencies in capitals, whatever the delivery does; nothing else of a value is changed.
-    fields = [
-        f"{f'upper(newest[{position}])' if column.name == table.currency else f'newest[{position}]'} "
-        f"as {identifier(column.name)}"
-        for position, column in enumerate(others, start=1)
-    ]
-    selected = ", ".join(keys)
+def _with_repeated_keys(tables: Sequence[TableSpec]) -> set[TableSpec]:
+    """The tables of which a key came more than once (or two keys have one number, which does no harm)."""
+    selects = [f"select {number} from ({_repeated(table)}) having count(*) > 0" for number, table in enumerate(tables)]
+    return {tables[number] for (number,) in united(selects, _REPEATED_AT_ONCE)}
+
+
+def _newest(table: TableSpec, repeating: bool) -> str:
+    """The relation of each key's last delivered version: its row's number, currency and money.
+
+    Silver finds it by ranking all versions; this is a second way to the same. A file that is replaced after it was
+    taken is delivered once more under its name, so the later extraction counts.
+    """
+    columns = [identifier(column.name) for column in table.columns if column.name == table.currency or column.money]
+    wanted = ", ".join([f"{BRONZE.row_hash(table)} as {_HASH}", *columns])
+    versions = _versions(table)
+    if not repeating:
+        return f"(select {wanted} from {versions})"
+    repeated, number = f"({_repeated(table)})", _key_number(table)
+    key = ", ".join(identifier(name) for name in table.key)
+    fields = ", ".join(f"newest[{at}] as {name}" for at, name in enumerate([_HASH, *columns], start=1))
+    last = f"max_by(row({', '.join([BRONZE.row_hash(table), *columns])}), row(_file, _extracted_at, _line))"
     return (
-        f"select {', '.join([*keys, *fields])} from "
-        f"(select {selected}, {newest} from {table.bronze} group by {selected})"
+        f"(select {wanted} from {versions} where {number} not in {repeated} union all "
+        f"select {fields} from (select {last} as newest from {versions} where {number} in {repeated} group by {key}))"
     )
+
+
+def newest_versions(table: TableSpec) -> str:
+    """A query of each key's last delivered version, all its columns: what single rows of Silver are held against."""
+    keys = ", ".join(identifier(name) for name in table.key)
+    others = [identifier(column.name) for column in table.columns if column.name not in table.key]
+    if not others:
+        return f"select distinct {keys} from {_versions(table)}"
+    newest = f"max_by(row({', '.join(others)}), row(_file, _extracted_at, _line)) as newest"
+    fields = ", ".join(f"newest[{at}] as {name}" for at, name in enumerate(others, start=1))
+    return f"select {keys}, {fields} from (select {keys}, {newest} from {_versions(table)} group by {keys})"
+
+
+def _versions(table: TableSpec) -> str:
+    """All rows of Bronze, as Silver writes them: currencies in capitals, whatever the delivery does."""
+    columns = [
+        f"upper({identifier(c.name)}) as {identifier(c.name)}" if c.name == table.currency else identifier(c.name)
+        for c in table.columns
+    ]
+    return f"(select {', '.join(columns)}, _file, _line, _extracted_at from {table.bronze})"
+
+
+def _repeated(table: TableSpec) -> str:
+    """The numbers of keys that occur more than once."""
+    number = _key_number(table)
+    return f"select {number} from {table.bronze} group by {number} having count(*) > 1"
+
+
+def _key_number(table: TableSpec) -> str:
+    """An expression of a bigint, the same for equal keys and never NULL: it is cheaper to count than a text."""
+    columns = key_columns(table)
+    if len(columns) == 1 and columns[0].type in ("bigint", "integer"):
+        return f"coalesce(cast({identifier(columns[0].name)} as bigint), 0)"
+    return f"from_big_endian_64(xxhash64(to_utf8({BRONZE.row_text(columns)})))"
 
 
 def _file(table: TableSpec) -> str:

@@ -18,6 +18,8 @@ from tieout import connections
 from tieout.controls.literals import literal
 
 SCHEMA = "lake.ops"
+# How the reason begins of a file that was skipped because all is well: it held no rows to load.
+EMPTY_FILE, VERIFIED_MANIFEST = "empty: ", "manifest: "
 
 # column: (Trino type, comment). The order is that of the dataclass of the same rows.
 _RUN = {
@@ -67,7 +69,10 @@ TABLES: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
             **_RUN,
             "layer": ("varchar", "source, bronze, silver or gold."),
             **_TABLE,
-            "measure": ("varchar", "rows, checksum, snapshot or sum:<column>:<currency>."),
+            "measure": (
+                "varchar",
+                "rows, checksum, snapshot, months or sum:<column>:<currency>; @<month> of one month.",
+            ),
             "value": (_MONEY, "The measure's value."),
             **_RECORDED,
         },
@@ -101,12 +106,27 @@ TABLES: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
         },
     ),
     "drift": (
-        "Keys of rows that differ between a source table and Silver, for tables whose tie-out found drift.",
+        "Keys of rows of which Silver has not what the source or the deliveries have, of tables that drift.",
         {
             **_RUN,
             **_TABLE,
             "key": ("varchar", "The row's key; the values of a key of several columns stand between slashes."),
             "kind": ("varchar", "missing_in_lake, missing_in_source or different."),
+            **_RECORDED,
+        },
+    ),
+    "repairs": (
+        "Every row that a tie-out found to differ, and whether it was read again; of a row the newest line holds.",
+        {
+            **_RUN,
+            **_TABLE,
+            "key": ("varchar", "The row's key; the values of a key of several columns stand between slashes."),
+            "kind": ("varchar", "missing_in_lake, missing_in_source or different."),
+            "status": ("varchar", "begun; repaired: Silver and all on it were built again; left: it still differs."),
+            "repaired_at": (
+                "timestamp(6) with time zone",
+                "When the source was read again, which is the row's _extracted_at in Bronze; NULL where it was not.",
+            ),
             **_RECORDED,
         },
     ),
@@ -178,7 +198,7 @@ class TableOutcome:
 
 @dataclass(frozen=True)
 class ControlTotal:
-    """measure: rows, checksum, snapshot or sum:<column>:<currency>."""
+    """measure: rows, checksum, snapshot, months or sum:<column>:<currency>; @<month> at its end of one month."""
 
     run_id: str
     batch: date
@@ -238,6 +258,21 @@ class DriftRow:
 
 
 @dataclass(frozen=True)
+class RepairRow:
+    """kind: as in DriftRow; status: begun, repaired or left; repaired_at: when the source was read again."""
+
+    run_id: str
+    batch: date
+    source: str
+    entity: str
+    key: str
+    kind: str
+    status: str
+    repaired_at: datetime | None = None
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Publication:
     run_id: str
     batch: date
@@ -259,7 +294,7 @@ class Alert:
     recorded_at: datetime | None = None
 
 
-Row = Run | TableOutcome | ControlTotal | TieOut | DriftRow | Validation | Publication | Alert
+Row = Run | TableOutcome | ControlTotal | TieOut | DriftRow | RepairRow | Validation | Publication | Alert
 
 # One statement stays well under Trino's limit of a million characters, and its plan small.
 _ROWS_PER_INSERT = 500
@@ -308,6 +343,11 @@ def record_tie_out(rows: Sequence[TieOut]) -> None:
 def record_drift(rows: Sequence[DriftRow]) -> None:
     """Append to lake.ops.drift."""
     _record("drift", rows)
+
+
+def record_repairs(rows: Sequence[RepairRow]) -> None:
+    """Append to lake.ops.repairs."""
+    _record("repairs", rows)
 
 
 def record_validations(rows: Sequence[Validation]) -> None:

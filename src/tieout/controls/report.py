@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -9,7 +10,8 @@ from tieout import connections
 from tieout.batch import Batch
 from tieout.controls.literals import literal
 from tieout.controls.ops import SCHEMA, TieOut
-from tieout.controls.tie_out import DRIFT, KEYS_LISTED
+from tieout.controls.repair import KEYS_LISTED, repaired_rows
+from tieout.controls.tie_out import DRIFT
 
 
 def show(day: str | None = None) -> int:
@@ -28,6 +30,9 @@ def show(day: str | None = None) -> int:
     drifts = [row for row in comparisons if row.status == DRIFT]
     console.print(_table(comparisons))
     first = comparisons[0]
+    for source, entity, rows in repaired_rows(Batch.of(first.batch, first.run_id)):
+        count = f"{rows:,} {'row' if rows == 1 else 'rows'}"
+        console.print(f"[yellow]repaired {count} of {source}.{entity}[/]: read again, because they differed.")
     if drifts:
         console.print(f"[bold red]{len(drifts)} of {len(comparisons)} comparisons drift:[/] nothing was published.")
         console.print(
@@ -100,7 +105,7 @@ def _table(comparisons: list[TieOut]):
 
 def _rows(rows: list[TieOut]) -> tuple[str, str]:
     """How many rows stand behind a group of comparisons, left and right; empty where none of them counts rows."""
-    counts = [row for row in rows if row.measure.split(":")[0] in ("rows", "rows_kept")]
+    counts = [row for row in rows if re.split("[:@]", row.measure)[0] in ("rows", "rows_kept")]
     if not counts:
         return "", ""
     return (

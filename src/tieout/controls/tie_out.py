@@ -7,24 +7,22 @@ Four comparisons, each measured by few queries and all at once:
 - Bronze = Silver: of what came in files, the newest version of every key against Silver
 - Silver = Gold: the identities of config/controls.yml
 
-Every comparison leaves a row in lake.ops.tie_out, tied or drift. A source table that drifts is narrowed to the rows
-that differ, whose keys go to lake.ops.drift. The snapshots of Gold's candidate that were measured are recorded too:
-publish will publish those and no others.
+Every comparison leaves a row in lake.ops.tie_out, tied or drift. Where Silver is not what the source or Bronze is, the
+rows that differ are read again, all that stands on them is built again, and the tie-out is run again (controls/repair).
+The snapshots of Gold's candidate that were measured are recorded too: publish will publish those and no others.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
-from itertools import islice
 
-from tieout import connections
 from tieout.batch import Batch
-from tieout.controls import ops
-from tieout.controls.drift import DifferingRow, differing_rows
+from tieout.controls import ops, repair
 from tieout.controls.identities import Identity, identity_totals, load_identities
 from tieout.controls.layers import (
     Held,
@@ -37,19 +35,20 @@ from tieout.controls.layers import (
     recorded_source_totals,
     relations,
 )
-from tieout.controls.totals import control_totals, silver_totals
+from tieout.controls.repair import KEYS_LISTED, LEFT, Repair
+from tieout.controls.totals import control_totals, measured_months, silver_totals
 from tieout.errors import DriftError
 from tieout.sources import TableSpec, load_sources
 
 log = logging.getLogger(__name__)
 
 TIED, DRIFT = "tied", "drift"
+_UNPUBLISHED = "nothing of this run is published"
 SOURCE_SILVER, OUTCOME_BRONZE, BRONZE_SILVER = "source_silver", "outcome_bronze", "bronze_silver"
 # The source of rows that are about Gold's own tables.
 LAKE = "lake"
 SNAPSHOT = "snapshot"
 
-KEYS_LISTED = 100
 _LINES_IN_MESSAGE = 20
 _THREADS = 4
 _DIGITS = 60
@@ -59,11 +58,11 @@ Measures = dict[str, Decimal]
 
 @dataclass(frozen=True)
 class TieOutReport:
-    """All comparisons of a run. drifted_rows holds, per source table that drifts, at most KEYS_LISTED keys."""
+    """All comparisons of a run. drifted_rows holds, per table whose drift is left, at most KEYS_LISTED keys."""
 
     batch: Batch
     comparisons: tuple[ops.TieOut, ...]
-    drifted_rows: tuple[ops.DriftRow, ...]
+    drifted_rows: tuple[ops.DriftRow, ...] = ()
 
     @property
     def drifts(self) -> tuple[ops.TieOut, ...]:
@@ -71,12 +70,25 @@ class TieOutReport:
 
 
 def tie_out(batch: Batch) -> TieOutReport:
-    """Compare all layers for a batch and record what was found.
+    """Compare all layers for a batch, mend what can be mended, and record what was found.
 
-    Raises DriftError, after recording, when any two numbers differ; nothing is published then.
+    Raises DriftError, after recording, when any two numbers differ in the end; nothing is published then.
     """
+    # A try of this task that broke off may have mended Silver, and no number of what stands on it need differ then.
+    repair.finish(batch, _described(), afterwards=_foresee)
     report = measure(batch)
-    ops.record_drift(report.drifted_rows)
+    if drifting := _in_silver(report.comparisons, _described()):
+        tables = _tables(relations())
+        ops.record_tie_out(report.comparisons)
+        _tell(report.drifts)
+        try:
+            if repairs := repair.read_rows_again(batch, tables, drifting):
+                repair.rebuild(batch, repairs, afterwards=_foresee)
+        except repair.TooMuchDrift as error:
+            rows = tuple(row for found in error.found for row in found.drift(batch))
+            raise DriftError(_message(replace(report, drifted_rows=rows), f"{_UNPUBLISHED}: {error}")) from error
+        report = _with_rows_left(measure(batch), tables)
+        ops.record_drift(report.drifted_rows)
     # Last, because publish takes the rows of the tie-out as the proof that it ended.
     ops.record_tie_out(report.comparisons)
     if report.drifts:
@@ -85,25 +97,74 @@ def tie_out(batch: Batch) -> TieOutReport:
     return report
 
 
+def mend_silver(batch: Batch) -> list[Repair]:
+    """Read again what Silver has otherwise than the source or Bronze; all models must be built after it.
+
+    For a build that failed, perhaps because rows were missing: the tie-out that comes after it would never see them.
+    Returns the tables with rows that were read again. Raises DriftError when too many rows differ.
+    """
+    present = relations()
+    tables = _tables(present)
+    comparisons, totals = _measure_silver(batch, tables, present)
+    if not (drifting := _in_silver(comparisons, tables)):
+        return []
+    ops.record_control_totals(totals)
+    ops.record_tie_out(comparisons)
+    _tell([row for row in comparisons if row.status == DRIFT])
+    return repair.read_rows_again(batch, tables, drifting)
+
+
 def measure(batch: Batch) -> TieOutReport:
     """Compare all layers; records the totals that were measured, but no judgement."""
     present = relations()
-    tables = [table for source in load_sources().values() for table in source.tables]
-    delivered = [table for table in tables if table.kind == "landing" and table.bronze in present]
-    in_silver = [table for table in tables if table.silver in present]
+    tables = _described()
     identities = [identity for identity in load_identities() if not _missing(identity, present)]
 
     with ThreadPoolExecutor(_THREADS) as pool:
         # Before the identities: a table that changes meanwhile is then refused by publish.
         snapshots = candidate_snapshots()
-        silver = pool.submit(silver_totals, in_silver)
-        newest = pool.submit(newest_totals, delivered)
         gold = pool.submit(identity_totals, identities)
         held = pool.submit(held_in_bronze, tables, batch, present)
-        source = recorded_source_totals(batch)
+        comparisons, totals = _measure_silver(batch, tables, present)
         outcomes = recorded_outcomes(batch)
-        silver, newest, gold, held = silver.result(), newest.result(), gold.result(), held.result()
+        gold, held = gold.result(), held.result()
 
+    comparisons += _compare_outcomes(batch, outcomes, held)
+    for identity in load_identities():
+        comparisons += _compare_identity(batch, identity, *gold.get(identity, (None, None)))
+    totals += [
+        ops.ControlTotal(batch.run_id, batch.day, "gold", LAKE, table, SNAPSHOT, Decimal(snapshot))
+        for table, snapshot in snapshots.items()
+    ]
+    ops.record_control_totals(totals)
+    return TieOutReport(batch, tuple(comparisons))
+
+
+def _described() -> list[TableSpec]:
+    return [table for source in load_sources().values() for table in source.tables]
+
+
+def _tables(present: set[str]) -> list[TableSpec]:
+    """The tables that Silver has."""
+    return [table for table in _described() if table.silver in present]
+
+
+def _measure_silver(
+    batch: Batch, tables: list[TableSpec], present: set[str]
+) -> tuple[list[ops.TieOut], list[ops.ControlTotal]]:
+    """Silver against the source and, of what came in files, against Bronze; and the totals that were taken."""
+    delivered = [table for table in tables if table.kind == "landing" and table.bronze in present]
+    in_silver = [table for table in tables if table.silver in present]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        newest = pool.submit(newest_totals, delivered)
+        source = recorded_source_totals(batch)
+        months = {
+            table: measured_months(source[table.source, table.name])
+            for table in in_silver
+            if (table.source, table.name) in source
+        }
+        silver = silver_totals(in_silver, months)
+        newest = newest.result()
     comparisons: list[ops.TieOut] = []
     for table in tables:
         if table.kind == "postgres":
@@ -111,22 +172,44 @@ def measure(batch: Batch) -> TieOutReport:
             comparisons += _compare_table(batch, SOURCE_SILVER, "source", table, left, silver.get(table))
         elif table in newest:
             comparisons += _compare_table(batch, BRONZE_SILVER, "bronze", table, newest[table], silver.get(table))
-    comparisons += _compare_outcomes(batch, outcomes, held)
-    for identity in load_identities():
-        comparisons += _compare_identity(batch, identity, *gold.get(identity, (None, None)))
-
     totals = [
         total
         for layer, measured in (("silver", silver), ("bronze", newest))
         for table, values in measured.items()
         for total in control_totals(table, batch, layer, values)
     ]
-    totals += [
-        ops.ControlTotal(batch.run_id, batch.day, "gold", LAKE, table, SNAPSHOT, Decimal(snapshot))
-        for table, snapshot in snapshots.items()
-    ]
-    ops.record_control_totals(totals)
-    return TieOutReport(batch, tuple(comparisons), tuple(_narrow(batch, comparisons, in_silver)))
+    return comparisons, totals
+
+
+def _in_silver(comparisons: Iterable[ops.TieOut], tables: list[TableSpec]) -> list[TableSpec]:
+    """The tables of which Silver has other rows than the source or Bronze; both sides could be measured."""
+    drifting = {
+        (row.source, row.entity)
+        for row in comparisons
+        if row.status == DRIFT and row.check_name in (SOURCE_SILVER, BRONZE_SILVER) and row.difference is not None
+    }
+    return [table for table in tables if (table.source, table.name) in drifting]
+
+
+def _with_rows_left(report: TieOutReport, tables: list[TableSpec]) -> TieOutReport:
+    """With some of the rows that differ although they were read again; they are recorded as left."""
+    left = repair.look_for_rows(_in_silver(report.comparisons, tables))
+    ops.record_repairs([row for found in left for row in found.recorded(report.batch, LEFT)])
+    return replace(report, drifted_rows=tuple(row for found in left for row in found.drift(report.batch)))
+
+
+def _tell(drifts: Sequence[ops.TieOut]) -> None:
+    lines = "\n".join(_drift_line(row) for row in drifts[:_LINES_IN_MESSAGE])
+    log.warning("%d comparisons drift; the rows that differ are read again\n%s", len(drifts), lines)
+
+
+def _foresee(batch: Batch) -> None:
+    """Make the forecast and the alerts again, which were made from what Gold was before the repair."""
+    from tieout.ml.anomalies import run_anomalies
+    from tieout.ml.forecast import run_forecast
+
+    run_forecast(batch)
+    run_anomalies(batch)
 
 
 def _compare_table(
@@ -200,32 +283,12 @@ def _missing(identity: Identity, present: set[str]) -> set[str]:
     return set(named) - present
 
 
-def _narrow(batch: Batch, comparisons: list[ops.TieOut], in_silver: list[TableSpec]) -> list[ops.DriftRow]:
-    """The keys that differ, of every source table that drifts."""
-    drifting = {
-        (row.source, row.entity) for row in comparisons if row.status == DRIFT and row.check_name == SOURCE_SILVER
-    }
-    tables = [table for table in in_silver if (table.source, table.name) in drifting]
-    if not tables:
-        return []
-    with connections.app_db() as connection:
-        return [
-            ops.DriftRow(batch.run_id, batch.day, table.source, table.name, _key(row), row.kind)
-            for table in tables
-            for row in islice(differing_rows(connection, table), KEYS_LISTED)
-        ]
-
-
-def _key(row: DifferingRow) -> str:
-    return " / ".join(value or "" for value in row.key)
-
-
-def _message(report: TieOutReport) -> str:
-    """What drifts, by how much, which rows, and what to do."""
+def _message(report: TieOutReport, outcome: str = _UNPUBLISHED) -> str:
+    """What drifts, by how much, which rows, and what to do. outcome: what becomes of it."""
     drifts = report.drifts
     lines = [
         f"tie-out of batch {report.batch} found drift in {len(drifts)} of {len(report.comparisons)} comparisons; "
-        "nothing of this run is published"
+        f"{outcome}"
     ]
     lines += [_drift_line(row) for row in drifts[:_LINES_IN_MESSAGE]]
     if len(drifts) > _LINES_IN_MESSAGE:
@@ -257,11 +320,13 @@ def _kind(row: ops.TieOut) -> str:
 
 _REMEDIES = {
     SOURCE_SILVER: (
-        "source and Silver: run the day again. If the same rows stay different, they were committed later than the "
-        "overlap reaches back: raise TIEOUT_OVERLAP_HOURS for one run; or Silver was changed by hand: rebuild the "
-        "model with dbt build --full-refresh"
+        "source and Silver: each run reads differing rows again (lake.ops.repairs). What still differs after that, or "
+        "is too much for it, has a cause that stays: look at the rows in lake.ops.drift, mend it, run the day again"
     ),
     OUTCOME_BRONZE: "outcomes and Bronze: the batch was changed after it was written: run the day again",
-    BRONZE_SILVER: "Bronze and Silver: rebuild the Silver model with dbt build --full-refresh, then run the day again",
+    BRONZE_SILVER: (
+        "Bronze and Silver: each run reads differing rows again (lake.ops.repairs). If that was too many of them, "
+        "rebuild the Silver model with dbt build --full-refresh, then run the day again"
+    ),
     "identity": "Silver and Gold: see the identity in config/controls.yml and the Gold model it names",
 }

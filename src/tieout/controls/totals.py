@@ -1,16 +1,20 @@
 """Control totals of a table: rows, the sum of each money column per currency, and the checksum. One scan each.
 
 `source_totals` measures a Postgres table inside the caller's transaction, so that it sees the snapshot that was
-extracted; `silver_totals` measures any number of Silver tables in one Trino query, because on small tables a query's
+extracted; `silver_totals` measures any number of Silver tables in few Trino queries, because on small tables a query's
 own cost is most of it. Measures carry the source's column names, so both sides name the same thing alike.
+
+A table that is tied out by changed months is measured month by month, and a measure's name then ends with its month, as
+in `rows@2026-11`; `months` says how many were measured.
 
 Sums are exact: they are taken as DECIMAL(38,4) by the engines and added up here in a context wide enough for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tieout import connections
@@ -24,40 +28,91 @@ from tieout.sources import TableSpec
 if TYPE_CHECKING:
     import psycopg
 
-ROWS, CHECKSUM = "rows", "checksum"
+ROWS, CHECKSUM, MONTHS = "rows", "checksum", "months"
 # Stands for the currency: of a table that has no currency column, and of rows whose currency is NULL.
 NO_CURRENCY, NULL_CURRENCY = "*", "(none)"
 # Scale of every recorded value; decimal(38,4) holds a checksum of 10^15 rows.
 MONEY_SCALE = 4
 _DIGITS = 60
 
+# Which months of a table are measured, as YYYY-MM; None is the whole table.
+Months = tuple[str, ...] | None
+_WHOLE: Mapping[TableSpec, Months] = MappingProxyType({})
+# A table's or month's totals take two or three of the 150 stages that Trino allows a query.
+_TOTALS_AT_ONCE = 40
 
-def source_totals(connection: psycopg.Connection, table: TableSpec, batch: Batch) -> list[ControlTotal]:
+
+def source_totals(
+    connection: psycopg.Connection, table: TableSpec, batch: Batch, months: Months = None
+) -> list[ControlTotal]:
     """The totals of a Postgres table as `connection`'s transaction sees it, ready to be recorded."""
     relation = f"{identifier(table.schema)}.{identifier(table.name)}"
-    rows = connection.execute(select_totals(table, POSTGRES, relation)).fetchall()
-    return control_totals(table, batch, "source", measures(table, rows))
+    totals: dict[str, Decimal] = {} if months is None else {MONTHS: Decimal(len(months))}
+    for month in (None,) if months is None else months:
+        where = POSTGRES.of_month(table, month) if month else "true"
+        rows = connection.execute(select_totals(table, POSTGRES, relation, where)).fetchall()
+        totals |= _named(measures(table, rows), month)
+    return control_totals(table, batch, "source", totals)
 
 
-def silver_totals(tables: Sequence[TableSpec]) -> dict[TableSpec, dict[str, Decimal]]:
-    """{table: {measure: value}} of the rows that are not deleted, of all tables in one Trino query."""
-    if not tables:
-        return {}
-    selects = []
-    width = max(len(table.money) for table in tables)
-    for number, table in enumerate(tables):
-        select = select_totals(table, SILVER, table.silver, "not is_deleted", width)
-        selects.append(f"select {number} as number, t.* from ({select}) t")
-    rows = connections.query(" union all ".join(selects))
-    return {
-        table: measures(table, [row[1:] for row in rows if row[0] == number]) for number, table in enumerate(tables)
+def silver_totals(
+    tables: Sequence[TableSpec], months: Mapping[TableSpec, Months] = _WHOLE
+) -> dict[TableSpec, dict[str, Decimal]]:
+    """{table: {measure: value}} of the rows that are not deleted, of all tables in few Trino queries.
+
+    months: of tables that are measured by month.
+    """
+    by_month = {table: months[table] for table in tables if months.get(table) is not None}
+    totals: dict[TableSpec, dict[str, Decimal]] = {
+        table: {MONTHS: Decimal(len(by_month[table]))} if table in by_month else {} for table in tables
     }
+    parts = [(table, month) for table in tables for month in by_month.get(table, (None,))]
+    if not parts:
+        return totals
+    selects = []
+    width = max(len(table.money) for table, _ in parts)
+    for number, (table, month) in enumerate(parts):
+        where = f"not is_deleted and {SILVER.of_month(table, month)}" if month else "not is_deleted"
+        select = select_totals(table, SILVER, table.silver, where, width)
+        selects.append(f"select {number} as number, t.* from ({select}) t")
+    rows = united(selects, _TOTALS_AT_ONCE)
+    for number, (table, month) in enumerate(parts):
+        totals[table] |= _named(measures(table, [row[1:] for row in rows if row[0] == number]), month)
+    return totals
 
 
-def select_totals(table: TableSpec, engine: Engine, relation: str, where: str = "true", width: int = 0) -> str:
+def united(selects: Sequence[str], at_once: int) -> list[tuple]:
+    """The rows of all selects, asked as one query for so many of them at once: few queries, none too large to plan."""
+    return [
+        row
+        for start in range(0, len(selects), at_once)
+        for row in connections.query(" union all ".join(selects[start : start + at_once]))
+    ]
+
+
+def measured_months(totals: Mapping[str, Decimal]) -> Months:
+    """The months whose measures are among these; None where the table was measured whole."""
+    if MONTHS not in totals:
+        return None
+    return tuple(sorted({measure.rpartition("@")[2] for measure in totals if measure != MONTHS}))
+
+
+def _named(totals: dict[str, Decimal], month: str | None) -> dict[str, Decimal]:
+    return {f"{measure}@{month}": value for measure, value in totals.items()} if month else totals
+
+
+def select_totals(
+    table: TableSpec,
+    engine: Engine,
+    relation: str,
+    where: str = "true",
+    width: int = 0,
+    row_hash: str | None = None,
+) -> str:
     """The query of one table's totals: a row per currency of (currency, rows, checksum, a sum per money column).
 
-    width: fill up with NULLs to this many sums, so that the queries of several tables can be united.
+    width: fill up with NULLs to this many sums, so that the queries of several tables can be united. row_hash: the
+    relation's column that holds each row's number, where it was computed before.
     """
     for column in table.money:
         if column.numeric and column.numeric[1] > MONEY_SCALE:
@@ -74,7 +129,8 @@ def select_totals(table: TableSpec, engine: Engine, relation: str, where: str = 
         for column in table.money
     ]
     sums += [f"cast(null as decimal(38,{MONEY_SCALE}))"] * (width - len(sums))
-    selected = ", ".join([currency, "count(*)", engine.checksum(table), *sums])
+    checksum = engine.total(row_hash) if row_hash else engine.checksum(table)
+    selected = ", ".join([currency, "count(*)", checksum, *sums])
     return f"select {selected} from {relation} where {where} group by {'1' if table.currency else '()'}"
 
 

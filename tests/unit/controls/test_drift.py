@@ -1,5 +1,7 @@
 """Narrowing: only buckets that differ are compared, and what differs is told apart."""
 
+import pytest
+
 from tieout.controls import drift
 from tieout.controls.drift import DIFFERENT, MISSING_IN_LAKE, MISSING_IN_SOURCE, DifferingRow
 
@@ -13,6 +15,19 @@ def test_groups_of_buckets_are_bounded(monkeypatch):
     monkeypatch.setattr(drift, "_ROWS_AT_ONCE", 10)
     source = {1: (6, 1), 2: (5, 1), 3: (4, 1), 4: (30, 1), 5: (1, 1)}
     assert list(drift._differing_buckets(source, {})) == [[1], [2, 3], [4], [5]]
+
+
+def test_a_statement_names_a_bounded_number_of_buckets(monkeypatch):
+    monkeypatch.setattr(drift, "_BUCKETS_AT_ONCE", 2)
+    assert list(drift._differing_buckets(dict.fromkeys(range(5), (1, 1)), {})) == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "bits"),
+    [(0, 12), (4096 * 32 - 1, 12), (4096 * 32, 13), (1_500_000, 16), (10**9, 18)],
+)
+def test_buckets_hold_some_thirty_rows_within_bounds(rows, bits):
+    assert drift.bucket_bits(rows) == bits
 
 
 def test_rows_are_missing_on_a_side_or_different():

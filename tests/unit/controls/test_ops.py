@@ -31,6 +31,7 @@ def statements(monkeypatch):
         ("control_totals", ops.ControlTotal),
         ("tie_out", ops.TieOut),
         ("drift", ops.DriftRow),
+        ("repairs", ops.RepairRow),
         ("validations", ops.Validation),
         ("publications", ops.Publication),
     ],

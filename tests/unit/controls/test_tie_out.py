@@ -83,4 +83,4 @@ def test_the_message_names_table_measure_values_rows_and_remedy():
         in message
     )
     assert "different key-0, different key-1, different key-2, …" in message
-    assert "TIEOUT_OVERLAP_HOURS" in message
+    assert "lake.ops.repairs" in message
