@@ -13,13 +13,14 @@ Deliberately absent: journals in base currency (each is in its document's curren
 
 from tieout.generate.rates import FaultRates, Rates
 from tieout.generate.run import GenerateError, Summary, advance, generate
-from tieout.generate.truth import ANOMALIES, DELETES, FAULTS, LATE_ROWS, read_truth
+from tieout.generate.truth import ANOMALIES, DELETES, FAULTS, LATE_ROWS, PAYOUT_FAULTS, read_truth
 
 __all__ = [
     "ANOMALIES",
     "DELETES",
     "FAULTS",
     "LATE_ROWS",
+    "PAYOUT_FAULTS",
     "FaultRates",
     "GenerateError",
     "Rates",

@@ -55,6 +55,8 @@ _COMMON = (
     Rule(810, "Returned receipts", "operating", "returned_receipts", "out", "customer_payment"),
     Rule(900, "Supplier payments", "operating", "supplier_payments", "out", "supplier_payment"),
 )
+# Behind all others, so that their ids stay as they are.
+_EXCHANGE = Rule(120, "Currency exchange", "transfers", "currency_exchange", description="currency exchange")
 # What an organization's first suppliers are paid for, by section and category.
 _KNOWN_SUPPLIERS = (
     ("operating", "rent"),
@@ -67,7 +69,7 @@ _LARGE = 5_000_000
 
 
 def bank_rule_rows(plan: Plan, organizations: Organizations, suppliers: Parties) -> Rows:
-    rules = [*_COMMON, *_large(), *_known(plan, suppliers)]
+    rules = [*_COMMON, *_large(), *_known(plan, suppliers), _EXCHANGE]
     created = np.full(len(rules), plan.start * DAY + 4 * HOUR)
     ids = uuids(Draws(plan.seed, np.arange(len(rules), dtype=np.int64)), "bank_rule", created)
 

@@ -21,8 +21,8 @@ from tieout.generate.rows import Rows
 from tieout.generate.world import ACCOUNT, CODES, CURRENCIES, DIGITS, ORGANIZATIONS
 
 # Code, name, and the accounts that its lines are spent on.
-_PROGRAMS = (("IT", "Information systems", ("6300", "6400")), ("TR", "Travel and events", ("6200",)))
-_LINES = tuple((program, account) for program, (_, _, accounts) in enumerate(_PROGRAMS) for account in accounts)
+PROGRAMS = (("IT", "Information systems", ("6300", "6400")), ("TR", "Travel and events", ("6200",)))
+_LINES = tuple((program, account) for program, (_, _, accounts) in enumerate(PROGRAMS) for account in accounts)
 _QUARTERS = 4
 
 
@@ -75,22 +75,49 @@ def budget_rows(plan: Plan, organizations: Organizations, until: int) -> list[Ro
     return [rows for year in years for rows in _year(plan, organizations, year)]
 
 
-def _year(plan: Plan, organizations: Organizations, year: int) -> list[Rows]:
-    starts = np.array([first_day(year * 12 + 3 * quarter) for quarter in range(_QUARTERS)], np.int64)
-    ends = np.array([*starts[1:], first_day((year + 1) * 12)], np.int64)
-    adopted = max(int(starts[0]), plan.start)
-    programs, program_ids = _programs(plan, organizations, year, adopted)
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a year's budgets as adopted, one position each.
 
+    org, program, line: positions in ORGANIZATIONS, PROGRAMS and _LINES. serial: unique over all years.
+    amount: minor units of the organization's currency.
+    """
+
+    org: np.ndarray
+    program: np.ndarray
+    line: np.ndarray
+    serial: np.ndarray
+    amount: np.ndarray
+
+
+def lines_of(plan: Plan, year: int) -> Lines:
     org, line = (grid.ravel() for grid in np.indices((len(ORGANIZATIONS), len(_LINES))))
     serial = (year * len(ORGANIZATIONS) + org) * len(_LINES) + line
-    draws = Draws(plan.seed, serial)
     program = np.array([program for program, _ in _LINES], np.int64)[line]
     # Forty to four hundred thousand dollars' worth, in whole hundreds.
     fraction = np.array([CURRENCIES[o.base].minor_per_cent for o in ORGANIZATIONS], np.int64)[org]
-    worth = draws.between("budget/line", 400, 4_000) * 10_000 * fraction[:, 0] // fraction[:, 1]
+    cents = Draws(plan.seed, serial).between("budget/line", 400, 4_000) * 10_000
+    return Lines(org, program, line, serial, cents * fraction[:, 0] // fraction[:, 1])
+
+
+def adoption_day(plan: Plan, year: int) -> int:
+    """The first of the year, or the company's first day."""
+    return max(first_day(year * 12), plan.start)
+
+
+def _year(plan: Plan, organizations: Organizations, year: int) -> list[Rows]:
+    starts = np.array([first_day(year * 12 + 3 * quarter) for quarter in range(_QUARTERS)], np.int64)
+    ends = np.array([*starts[1:], first_day((year + 1) * 12)], np.int64)
+    adopted = adoption_day(plan, year)
+    programs, program_ids = program_budgets(plan, organizations, year)
+
+    adopted_lines = lines_of(plan, year)
+    org, line = adopted_lines.org, adopted_lines.line
+    serial, worth = adopted_lines.serial, adopted_lines.amount
+    draws = Draws(plan.seed, serial)
     lines = _Entries.of(plan, "budget_line", serial, org, np.full(len(org), adopted), worth)
     place = {
-        "program_budget_id": program_ids.take(pa.array(org * len(_PROGRAMS) + program)),
+        "program_budget_id": program_ids.take(pa.array(org * len(PROGRAMS) + adopted_lines.program)),
         "account_id": choice(
             organizations.account_id,
             organizations.account[org, np.array([ACCOUNT[account] for _, account in _LINES], np.int64)[line]],
@@ -134,9 +161,11 @@ def _year(plan: Plan, organizations: Organizations, year: int) -> list[Rows]:
     return found
 
 
-def _programs(plan: Plan, organizations: Organizations, year: int, adopted: int) -> tuple[Rows, pa.StringArray]:
-    org, program = (grid.ravel() for grid in np.indices((len(ORGANIZATIONS), len(_PROGRAMS))))
-    serial = (year * len(ORGANIZATIONS) + org) * len(_PROGRAMS) + program
+def program_budgets(plan: Plan, organizations: Organizations, year: int) -> tuple[Rows, pa.StringArray]:
+    """A year's budgets, and their ids by organization and program."""
+    adopted = adoption_day(plan, year)
+    org, program = (grid.ravel() for grid in np.indices((len(ORGANIZATIONS), len(PROGRAMS))))
+    serial = (year * len(ORGANIZATIONS) + org) * len(PROGRAMS) + program
     # Before the first working hour, so that a line never precedes its program.
     created = np.full(len(org), adopted * DAY + 5 * HOUR)
     ids = uuids(Draws(plan.seed, serial), "program_budget", created)
@@ -146,8 +175,8 @@ def _programs(plan: Plan, organizations: Organizations, year: int, adopted: int)
         return {
             "id": choice(ids, at),
             "org_id": choice(organizations.id, org[at]),
-            "program_code": choice([code for code, _, _ in _PROGRAMS], program[at]),
-            "name": choice([name for _, name, _ in _PROGRAMS], program[at]),
+            "program_code": choice([code for code, _, _ in PROGRAMS], program[at]),
+            "name": choice([name for _, name, _ in PROGRAMS], program[at]),
             "fiscal_year": pa.array(np.full(len(at), year, np.int32)),
             "currency": choice(CODES, base[org[at]]),
             "adopted_on": days(np.full(len(at), adopted)),

@@ -17,6 +17,12 @@ _WAITING = 4
 _WRITE = pa.csv.WriteOptions(include_header=False, quoting_style="needed")
 
 
+def identifier(table: str) -> sql.Identifier:
+    """A table as it is named in life.TABLES: one of public has no schema before it."""
+    schema, _, name = table.rpartition(".")
+    return sql.Identifier(schema or "public", name)
+
+
 def copy(conn: psycopg.Connection, table: sql.Composable, rows: pa.Table) -> None:
     """Append ``rows``, whose columns are named as the table's, to ``table``."""
     statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
@@ -30,7 +36,7 @@ def copy(conn: psycopg.Connection, table: sql.Composable, rows: pa.Table) -> Non
 
 def update(conn: psycopg.Connection, table: str, rows: pa.Table) -> None:
     """Write all columns of ``rows`` over those of the rows with the same id."""
-    staged, target = sql.Identifier(f"new_{table}"), sql.Identifier("public", table)
+    staged, target = sql.Identifier("new_rows"), identifier(table)
     columns = [name for name in rows.column_names if name not in ("id", "created_at")]
     conn.execute(sql.SQL("create temporary table {} (like {}) on commit drop").format(staged, target))
     copy(conn, staged, rows)
@@ -46,7 +52,7 @@ def update(conn: psycopg.Connection, table: str, rows: pa.Table) -> None:
 
 def delete(conn: psycopg.Connection, table: str, ids: Sequence[str]) -> None:
     conn.execute(
-        sql.SQL("delete from {} where id = any(%s::uuid[])").format(sql.Identifier("public", table)),
+        sql.SQL("delete from {} where id = any(%s::uuid[])").format(identifier(table)),
         (list(ids),),
     )
 
@@ -60,7 +66,7 @@ def suspend_checks(conn: psycopg.Connection) -> bool:
     """Until the transaction ends, leave foreign keys and triggers to `prove`; false where the user may not do that.
 
     A foreign key looked up row by row costs more than all the rest of a COPY (measured: two thirds of it). The triggers
-    of migration 0008, budget limits and their audit, fire all the same.
+    of migration 0010, budget limits and their audit, fire all the same.
     """
     try:
         with conn.transaction():
@@ -101,7 +107,8 @@ def _foreign_keys(conn: psycopg.Connection, tables: Sequence[str]) -> list[tuple
     """For each foreign key of ``tables`` its name and a query for a row without its parent."""
     keys = conn.execute(
         """
-        select conname, child.relname, parent.relname,
+        select conname, child.relnamespace::regnamespace::text || '.' || child.relname,
+          parent.relnamespace::regnamespace::text || '.' || parent.relname,
           (select array_agg(attname::text order by place) from unnest(conkey) with ordinality as k (number, place)
            join pg_attribute on attrelid = conrelid and attnum = k.number),
           (select array_agg(attname::text order by place) from unnest(confkey) with ordinality as k (number, place)
@@ -112,7 +119,7 @@ def _foreign_keys(conn: psycopg.Connection, tables: Sequence[str]) -> list[tuple
         where contype = 'f' and conrelid = any (%s::regclass[])
         order by conname
         """,
-        ([f"public.{table}" for table in tables],),
+        ([identifier(table).as_string() for table in tables],),
     ).fetchall()
     queries = []
     for name, child, parent, own, theirs in keys:
@@ -124,9 +131,9 @@ def _foreign_keys(conn: psycopg.Connection, tables: Sequence[str]) -> list[tuple
         query = sql.SQL(
             "select c::text from {} as c where {} and not exists (select from {} as p where {}) limit 1"
         ).format(
-            sql.Identifier("public", child),
+            identifier(child),
             sql.SQL(" and ").join(known),
-            sql.Identifier("public", parent),
+            identifier(parent),
             sql.SQL(" and ").join(same),
         )
         queries.append((name, query))
@@ -168,6 +175,6 @@ class Loader:
             # After an error the queue is only emptied, so that add() never waits for ever.
             if self._error is None:
                 try:
-                    copy(self._conn, sql.Identifier("public", item[0]), item[1])
+                    copy(self._conn, identifier(item[0]), item[1])
                 except BaseException as error:
                     self._error = error

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from tieout.extract.deliveries import MANIFEST_SUFFIX
+from tieout.extract.manifests import manifest_text
 from tieout.generate.target import Target
 
 SOURCES = ("stripe", "netsuite", "planning", "wealth")
@@ -27,17 +31,18 @@ _GZIP_LEVEL = 3
 class LandingWriter:
     """Collects the rows of each entity and writes them as files of ``PART_ROWS`` under the folder of ``day``.
 
-    The same rows make the same bytes and the same names, so that writing a day again replaces it.
+    The same rows make the same bytes and the same names, so that writing a day again replaces it. Where a folder has
+    another sender's manifest, which speaks for the whole folder, these files get one of their own.
     """
 
     def __init__(self, target: Target, day: date) -> None:
         self._target, self._day = target, day
         self._rows: dict[str, list[pa.Table]] = defaultdict(list)
         self._parts: dict[str, int] = defaultdict(int)
+        self._listed: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="generate-landing")
         self._sent: list[Future[None]] = []
         self.files = 0
-        self.bytes = 0
 
     def __enter__(self) -> LandingWriter:
         return self
@@ -48,6 +53,8 @@ class LandingWriter:
                 for entity in list(self._rows):
                     self._flush(entity)
                 self._settle(0)
+                for entity, files in self._listed.items():
+                    self._list(entity, files)
         finally:
             self._pool.shutdown(cancel_futures=True)
 
@@ -72,12 +79,19 @@ class LandingWriter:
 
     def _send(self, entity: str, part: int, rows: pa.Table) -> None:
         lines = entity.startswith("stripe/")
-        key = f"{entity}/{self._day}/{_NAME}-{part:04d}.{'jsonl' if lines else 'csv'}.gz"
+        name = f"{_NAME}-{part:04d}.{'jsonl' if lines else 'csv'}.gz"
         # No time in the header: the same rows are the same bytes.
         body = gzip.compress(_jsonl(rows) if lines else _csv(rows), _GZIP_LEVEL, mtime=0)
-        self._target.s3.put_object(Bucket=self._target.bucket, Key=key, Body=body)
+        self._target.s3.put_object(Bucket=self._target.bucket, Key=f"{entity}/{self._day}/{name}", Body=body)
+        self._listed[entity][name] = {"rows": rows.num_rows, "sha256": hashlib.sha256(body).hexdigest()}
         self.files += 1
-        self.bytes += len(body)
+
+    def _list(self, entity: str, files: dict[str, dict[str, Any]]) -> None:
+        s3, bucket, folder = self._target.s3, self._target.bucket, f"{entity}/{self._day}/"
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
+        if any(entry["Key"].endswith(MANIFEST_SUFFIX) for page in pages for entry in page.get("Contents", [])):
+            key = f"{folder}{_NAME}-files{MANIFEST_SUFFIX}"
+            s3.put_object(Bucket=bucket, Key=key, Body=manifest_text(files).encode())
 
 
 def remove_generated(target: Target) -> int:

@@ -19,8 +19,12 @@ from tieout.generate.settlements import CreditNotes, Payments
 from tieout.generate.world import ACCOUNT, CODES, DIGITS, REVENUE, SPENDING
 
 # Journals of one document's serial, by what they are of; a payment has a serial of its own.
-_ISSUE, _VOID, _CREDIT, _CLEAR, _REVERSE, TRANSFER, MANUAL = range(7)
-_MEMOS = ("Issued", "Voided", "Credited", "Settled", "Reversed", "Transferred", "Entered by hand")
+_ISSUE, _VOID, _CREDIT, _CLEAR, _REVERSE, TRANSFER, MANUAL, DISPUTED = range(8)
+# A ninth kind has the number of the next serial's first; no document has a serial as low as an exchange's.
+EXCHANGE = 8
+_MEMOS = (
+    "Issued", "Voided", "Credited", "Settled", "Reversed", "Transferred", "Entered by hand", "Disputed", "Exchanged"
+)  # fmt: skip
 LINES = 8
 
 

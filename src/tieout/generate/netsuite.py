@@ -1,7 +1,7 @@
 """NetSuite's extracts: SuiteAnalytics records with their own column names, T and F, and its way with dates.
 
 What NetSuite has is the receipts of card payments (with Stripe's charge id as externalid) and of bank payments
-(without one), refunds, and the lists they refer to.
+(without one), refunds, the deposits of Stripe's payouts (with the payout's id), and the lists they refer to.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tieout.generate.fx import convert, dollar_value, spot
 from tieout.generate.ids import numbered
 from tieout.generate.moments import DAY, HOUR, NEVER, first_day, month_of, to_date
 from tieout.generate.parties import Parties
+from tieout.generate.payouts import Payouts
 from tieout.generate.plan import MONTH_DOCUMENTS, SERIAL_PARTS, Plan
 from tieout.generate.rows import Rows
 from tieout.generate.settlements import Payments
@@ -40,6 +41,11 @@ TRANSACTION, LINE, ACCOUNTING_LINE, ACCOUNTS, SUBSIDIARY, CURRENCY, PERIOD, CUST
 )
 _SECOND = 1_000_000
 _PRIMARY_BOOK = 1
+# How each type of transaction is numbered.
+_NUMBERED = {"CustPymt": "PYMT", "CustRfnd": "RFND", "Deposit": "DEP"}
+# Of 10,000 payouts: not deposited, deposited with another amount, deposited twice.
+_UNDEPOSITED, _OFF, _TWICE = 150, 100, 80
+PAYOUT_FAULTS = ("", "payout_missing_in_erp", "payout_amount", "payout_duplicate_in_erp")
 # Internal ids begin above those that NetSuite keeps for itself.
 _ACCOUNTS_FROM, _CUSTOMERS_FROM = 200, 1_000
 _ID_PARTS = 16
@@ -54,13 +60,16 @@ _BASE = np.array([o.base for o in ORGANIZATIONS], np.int64)
 
 @dataclass(frozen=True)
 class Entries:
-    """Transactions of two lines each, a debit (the main line) and a credit; amounts in minor units of currency."""
+    """Transactions of two lines each, a debit (the main line) and a credit; amounts in minor units of currency.
+
+    customer: None for transactions with no one.
+    """
 
     type: str
     id: np.ndarray
     external_id: pa.Array
     org: np.ndarray
-    customer: np.ndarray
+    customer: np.ndarray | None
     currency: np.ndarray
     amount: np.ndarray
     created: np.ndarray
@@ -80,7 +89,8 @@ class Entries:
         # Line 0 is the main line, line 1 its other side.
         of, number = np.repeat(np.arange(n), 2), np.tile(np.array([0, 1]), n)
         sign = 1 - 2 * number
-        number_text = numbered("PYMT" if self.type == "CustPymt" else "RFND", (self.id % 10**10, 10))
+        number_text = numbered(_NUMBERED[self.type], (self.id % 10**10, 10))
+        entity = pa.nulls(n, pa.int64()) if self.customer is None else pa.array(_CUSTOMERS_FROM + self.customer)
 
         def headers(at: np.ndarray, until: int) -> dict[str, pa.Array]:
             return {
@@ -91,7 +101,7 @@ class Entries:
                 "status": same("C", len(at)),
                 "memo": choice(self.memo, at),
                 "currency": pa.array(_NETSUITE_CURRENCY[self.currency[at]]),
-                "entity": pa.array(_CUSTOMERS_FROM + self.customer[at]),
+                "entity": entity.take(pa.array(at)),
                 "postingperiod": pa.array(period[at]),
                 "posting": same("T", len(at)),
                 "trandate": stamp(day[at] * DAY),
@@ -108,7 +118,7 @@ class Entries:
                 "mainline": _letter(main),
                 "taxline": same("F", len(at)),
                 "subsidiary": pa.array(self.org[row] + 1),
-                "entity": pa.array(_CUSTOMERS_FROM + self.customer[row]),
+                "entity": entity.take(pa.array(row)),
                 "item": pa.nulls(len(at), pa.int64()),
                 "foreignamount": money(self.amount[row] * sign[at], DIGITS[self.currency[row]]),
                 "netamount": money(in_base[row] * sign[at], base_digits[row]),
@@ -221,6 +231,34 @@ def bank_receipts(of: Documents, payments: Payments) -> Entries:
         main_account=np.full(len(payment), ACCOUNT["1000"]),
         other_account=np.full(len(payment), ACCOUNT["1200"]),
         memo=choice(of.number, document),
+    )
+
+
+def payout_faults(payouts: Payouts) -> np.ndarray:
+    """int64[n]: what is wrong with each payout's deposit, a position in PAYOUT_FAULTS."""
+    return payouts.draws.pick("deposit/fault", [10_000 - _UNDEPOSITED - _OFF - _TWICE, _UNDEPOSITED, _OFF, _TWICE])
+
+
+def payout_deposits(payouts: Payouts) -> Entries:
+    """Deposits of the payouts that arrive, some hours after the bank, with their faults."""
+    fault = payout_faults(payouts)
+    taken = np.flatnonzero((payouts.arrived < NEVER) & (fault != 1))
+    twice = taken[fault[taken] == 3]
+    payout = np.concatenate([taken, twice])
+    copy = np.arange(len(payout)) >= len(taken)
+    draws = payouts.draws.at(payout)
+    return Entries(
+        type="Deposit",
+        id=draws.serial * 2 + copy,
+        external_id=choice(payouts.id, payout),
+        org=payouts.org[payout],
+        customer=None,
+        currency=payouts.currency[payout],
+        amount=payouts.amount[payout] + (fault[payout] == 2),
+        created=payouts.arrived[payout] + draws.between("deposit/lag", HOUR, 3 * HOUR) + np.where(copy, HOUR // 2, 0),
+        main_account=np.full(len(payout), ACCOUNT["1000"]),
+        other_account=np.full(len(payout), ACCOUNT["1050"]),
+        memo=choice(payouts.id, payout),
     )
 
 

@@ -14,7 +14,7 @@ from tieout.generate.moments import DAY, HOUR
 from tieout.generate.names import names
 from tieout.generate.plan import Plan
 from tieout.generate.rows import Rows
-from tieout.generate.world import ACCOUNT, CHART, CODES, CURRENCIES, DIGITS, ORGANIZATIONS
+from tieout.generate.world import ACCOUNT, CHART, CHART_BY_ORGANIZATION, CODES, CURRENCIES, DIGITS, ORGANIZATIONS
 
 OPERATING, RESERVE = "Operating", "Reserve"
 # Where anomalies are put in, one organization's minimum of cash is so many times what it would be: see anomalies.py.
@@ -64,7 +64,12 @@ def organizations(plan: Plan) -> Organizations:
     account_org = np.repeat(np.arange(count), len(CHART))
     account_position = np.tile(np.arange(len(CHART)), count)
     account_created = np.full(len(account_org), plan.start * DAY + HOUR)
-    account_ids = uuids(Draws(plan.seed, np.arange(len(account_org), dtype=np.int64)), "gl_account", account_created)
+    account_serial = np.where(
+        account_position < CHART_BY_ORGANIZATION,
+        account_org * CHART_BY_ORGANIZATION + account_position,
+        account_position * count + account_org,
+    )
+    account_ids = uuids(Draws(plan.seed, account_serial), "gl_account", account_created)
 
     def account_rows(at: np.ndarray, until: int) -> dict[str, pa.Array]:
         position = account_position[at]

@@ -14,7 +14,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from tieout.errors import TieoutError
-from tieout.generate.database import Loader, copy, delete, keep_timestamps, prove, suspend_checks, update
+from tieout.generate.database import Loader, copy, delete, identifier, keep_timestamps, prove, suspend_checks, update
 from tieout.generate.landing import LandingWriter, remove_generated
 from tieout.generate.life import TABLES, Chapter, Life
 from tieout.generate.moments import day_number, end_of, to_date
@@ -22,7 +22,16 @@ from tieout.generate.plan import Plan, PlanError, rows_of
 from tieout.generate.rates import Rates
 from tieout.generate.state import State, read_state, write_state
 from tieout.generate.target import Target
-from tieout.generate.truth import ANOMALIES, DELETES, FAULTS, LATE_ROWS, forget_truth, moment, write_truth
+from tieout.generate.truth import (
+    ANOMALIES,
+    DELETES,
+    FAULTS,
+    LATE_ROWS,
+    PAYOUT_FAULTS,
+    forget_truth,
+    moment,
+    write_truth,
+)
 
 # (rows written so far, rows expected in all, what is being written)
 Progress = Callable[[int, int, str], None]
@@ -113,6 +122,7 @@ def live(
         until = end_of(day_number(end))
         found: list[dict[str, Any]] = []
         anomalous: list[dict[str, Any]] = []
+        payouts: list[dict[str, Any]] = []
         with LandingWriter(target, end) as landing:
             with Loader(conn) as loader:
                 for chapter in Life(plan, until).chapters():
@@ -127,14 +137,16 @@ def live(
                         found += chapter.labelled.between(0, until)
                     if chapter.anomalies:
                         anomalous += chapter.anomalies.between(0, until)
+                    for labels in chapter.payouts:
+                        payouts += labels.between(0, until)
                     if progress:
                         progress(summary.rows, max(expected, summary.rows), "history")
         if unchecked:
             prove(conn, TABLES)
         summary.files = landing.files
-        summary.faults.update(line["label"] for line in found)
+        summary.faults.update(line["label"] for line in [*found, *payouts])
         summary.anomalies.update(line["label"] for line in anomalous)
-        write_truth(target.truth, end, {FAULTS: found, ANOMALIES: anomalous})
+        write_truth(target.truth, end, {FAULTS: found, PAYOUT_FAULTS: payouts, ANOMALIES: anomalous})
         write_state(conn, State(plan, end))
     with target.connect(autocommit=True) as conn:
         conn.execute("analyze")
@@ -218,6 +230,8 @@ class _Day:
             self.truth[FAULTS] += chapter.labelled.between(since, until)
         if chapter.anomalies:
             self.truth[ANOMALIES] += chapter.anomalies.between(since, until)
+        for labels in chapter.payouts:
+            self.truth[PAYOUT_FAULTS] += labels.between(since, until)
 
     def _note_late(self, table: str, rows: pa.Table, committed: Any) -> None:
         ids, stamps = rows.column("id").to_pylist(), rows.column("updated_at").to_pylist()
@@ -234,7 +248,7 @@ class _Day:
         for name in TABLES:
             if tables := self.inserted.get(name):
                 rows = pa.concat_tables(tables)
-                copy(conn, sql.Identifier("public", name), rows)
+                copy(conn, identifier(name), rows)
                 summary.inserted[name] += rows.num_rows
         for name in TABLES:
             if tables := self.updated.get(name):
@@ -246,7 +260,7 @@ class _Day:
                 landing.add(name, rows)
                 summary.delivered[name] += rows.num_rows
         summary.late.update(line["table"] for line in self.truth[LATE_ROWS])
-        summary.faults.update(line["label"] for line in self.truth[FAULTS])
+        summary.faults.update(line["label"] for line in self.truth[FAULTS] + self.truth[PAYOUT_FAULTS])
         summary.anomalies.update(line["label"] for line in self.truth[ANOMALIES])
 
 
@@ -271,7 +285,7 @@ def _now(chapter: Chapter, until: int) -> dict[str, pa.Table]:
 
 
 def _clear(conn: psycopg.Connection) -> None:
-    tables = sql.SQL(", ").join(sql.Identifier("public", name) for name in TABLES)
+    tables = sql.SQL(", ").join(map(identifier, TABLES))
     # Budget entries cannot be taken back, except with the whole company that made them.
     conn.execute("alter table public.input_budget disable trigger append_only")
     # With what people have added to these rows: a proposal of a program that is gone, or a membership, means nothing.

@@ -2,6 +2,7 @@
 
 ``<home>/truth/<day>/``, where day is the last one that was lived:
   faults.jsonl     a line a faulty charge: its label, both sides' ids, what was off
+  payout_faults.jsonl  a line a payout that failed, or whose deposit NetSuite got wrong: its label, amount, moment
   anomalies.jsonl  a line an anomaly: its kind, the alert's subject, when it was there, ids of the rows it is made of
   deletes.jsonl    a line a hard-deleted row: table, id, moment
   late_rows.jsonl  a line a row committed late: table, id, its updated_at, when it was committed
@@ -20,14 +21,17 @@ from typing import Any
 
 import numpy as np
 
-from tieout.generate import faults
+from tieout.generate import faults, netsuite
 from tieout.generate.cards import Cards
-from tieout.generate.netsuite import DUPLICATE, Entries, transaction_ids
+from tieout.generate.moments import NEVER
+from tieout.generate.netsuite import DUPLICATE, Entries, payout_faults, transaction_ids
 from tieout.generate.organizations import Organizations
+from tieout.generate.payouts import Payouts
 from tieout.generate.settlements import Payments
 from tieout.generate.world import CODES, DIGITS
 
-FAULTS, DELETES, LATE_ROWS, ANOMALIES = "faults", "deletes", "late_rows", "anomalies"
+FAULTS, PAYOUT_FAULTS, DELETES = "faults", "payout_faults", "deletes"
+LATE_ROWS, ANOMALIES = "late_rows", "anomalies"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -76,20 +80,40 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Labels:
-    """The lines of anomalies.jsonl."""
+    """Lines that have a moment: those of anomalies.jsonl or payout_faults.jsonl."""
 
     lines: list[dict[str, Any]]
 
     def between(self, since: int, until: int) -> list[dict[str, Any]]:
-        """The lines of anomalies that were there in full in [since, until)."""
+        """The lines of what was there in full in [since, until)."""
         return [line for line in self.lines if moment(since) <= line["at"] < moment(until)]
+
+
+def faulty_payouts(own: Organizations, payouts: Payouts) -> Labels:
+    """The payouts that failed and those whose deposit is wrong. at: when it failed, or when the bank booked it."""
+    fault = payout_faults(payouts)
+    failed = payouts.returned < NEVER
+    at = np.where(failed, payouts.returned, payouts.arrived)
+    return Labels(
+        [
+            {
+                "label": "payout_failed" if failed[row] else netsuite.PAYOUT_FAULTS[fault[row]],
+                "payout_id": payouts.id[row].as_py(),
+                "org_id": own.id[int(payouts.org[row])].as_py(),
+                "currency": CODES[payouts.currency[row]],
+                "amount": _decimal(payouts.amount[row], payouts.currency[row]),
+                "at": moment(at[row]),
+            }
+            for row in np.flatnonzero((failed | (fault > 0)) & (at < NEVER)).tolist()
+        ]
+    )
 
 
 def write_truth(folder: Path, day: date, lines: Mapping[str, Iterable[Mapping[str, Any]]]) -> Path:
     """Write one day's files under the truth's ``folder``, in place of what was there. Returns the day's folder."""
     folder = folder / day.isoformat()
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (FAULTS, DELETES, LATE_ROWS, ANOMALIES):
+    for name in (FAULTS, PAYOUT_FAULTS, DELETES, LATE_ROWS, ANOMALIES):
         text = "".join(json.dumps(line) + "\n" for line in lines.get(name, ()))
         (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
     return folder

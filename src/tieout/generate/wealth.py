@@ -53,6 +53,8 @@ _INSTRUMENTS = (
     _Instrument(1, "Treasury", "Custody 02", "SEED", "Seedling Ventures I", "other", None, EUR, None),
 )
 _ACME, _WRLD, _BTC, _EUGOV, _SEED = range(len(_INSTRUMENTS))
+# (position of the organization, portfolio), in the order of their instruments.
+PORTFOLIOS = tuple(dict.fromkeys((instrument.org, instrument.portfolio) for instrument in _INSTRUMENTS))
 _SPLIT_DAY = 70
 _SPLIT = (2, 1)
 

@@ -93,7 +93,11 @@ CHART = (
     Account("6200", "Travel", "expense", "debit", "Expense"),
     Account("6300", "Software and hosting", "expense", "debit", "Expense"),
     Account("6400", "Professional fees", "expense", "debit", "Expense"),
+    Account("1060", "Currency exchange", "asset", "debit", "OthCurrAsset"),
 )
+# The ids of accounts before this position are drawn by organization, of those from it on by account: one that is added
+# at the end leaves the others' ids as they are.
+CHART_BY_ORGANIZATION = 18
 ACCOUNT = {account.code: position for position, account in enumerate(CHART)}
 REVENUE = ("4000", "4010")
 SPENDING = ("5000", "6000", "6200", "6300", "6400")
