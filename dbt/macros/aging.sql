@@ -25,7 +25,7 @@ fx_rates as (
 
 movements as (
 
-    {{ subledger_movements(side, as_of_date) }}
+    {{ subledger_movements(side, as_of_date, among=unsettled_documents(side, as_of_date)) }}
 
 ),
 

@@ -17,8 +17,7 @@
     {%- set documents, key = ref(names.documents), names.id -%}
     select {{ key }} from {{ documents }} as documents where {{ is_changed('documents', since) }}
     union
-    select {{ key }} from {{ ref('stg_app_db__payment_allocations') }} as allocations
-    where {{ key }} is not null and {{ is_changed('allocations', since) }}
+    {{ ever_named(names.type ~ '_id', 'payment_allocations', 'allocation_id', since) }}
     union
     select allocations.{{ key }}
     from {{ ref('stg_app_db__payments') }} as payments
@@ -26,8 +25,7 @@
         on allocations.payment_id = payments.payment_id
     where allocations.{{ key }} is not null and {{ is_changed('payments', since) }}
     union
-    select {{ key }} from {{ ref('stg_app_db__credit_notes') }} as credit_notes
-    where {{ key }} is not null and {{ is_changed('credit_notes', since) }}
+    {{ ever_named(names.type ~ '_id', 'credit_notes', 'credit_note_id', since) }}
     union
     select {{ key }} from {{ this }} where remaining_amount > 0
     union
@@ -42,8 +40,7 @@
     {%- set payments = ref('stg_app_db__payments') -%}
     select payment_id from {{ payments }} as payments where {{ is_changed('payments', since) }}
     union
-    select payment_id from {{ ref('stg_app_db__payment_allocations') }} as allocations
-    where {{ is_changed('allocations', since) }}
+    {{ ever_named('payment_id', 'payment_allocations', 'allocation_id', since) }}
     union
     {{ changed_by_rates('payment_id', payments, 'payment_date', 'spot', since) }}
     union
@@ -89,17 +86,71 @@
 {% endmacro %}
 
 
-{# Rows whose base amounts may be others, because a rate of their currency that holds on their day has changed.
+{# fact_bank_transactions: the bank's bookings, all legs of a transfer of which one changed, the payments they carry
+   out, and the rules by which they were categorized. #}
+{% macro changed_bank_transactions(since) %}
+    {%- set transactions, key = ref('stg_app_db__bank_transactions'), 'bank_transaction_id' -%}
+    with booked as (
+        select {{ key }} from {{ transactions }} as transactions where {{ is_changed('transactions', since) }}
+        union
+        {{ changed_by_rates(key, transactions, 'booked_on', 'spot', since) }}
+    )
+    select {{ key }} from booked
+    union
+    select legs.{{ key }}
+    from {{ transactions }} as legs
+    inner join (
+        select org_id, transfer_group_id from {{ transactions }} where {{ key }} in (select {{ key }} from booked)
+        union
+        -- the transfer that a booking was a leg of before
+        select org_id, transfer_group_id from {{ this }} where {{ key }} in (select {{ key }} from booked)
+    ) as transfers
+        on transfers.org_id = legs.org_id
+        and transfers.transfer_group_id = legs.transfer_group_id
+    union
+    select transactions.{{ key }}
+    from {{ ref('stg_app_db__payments') }} as payments
+    inner join {{ transactions }} as transactions on transactions.payment_id = payments.payment_id
+    where {{ is_changed('payments', since) }}
+    union
+    select held.{{ key }}
+    from {{ this }} as held
+    left join ({{ bank_rule_lists() }}) as rule_lists on rule_lists.org_id = held.org_id
+    where held.rules_fingerprint is distinct from rule_lists.fingerprint
+    union
+    {{ changed_base_currency() }}
+{% endmacro %}
+
+
+{# What changed rows of an app_db table name in a column, or have named: one that moves from one invoice to another
+   changes both, and only Bronze knows the one before.
+   column: of the source's table; id: Silver's name of its key. #}
+{% macro ever_named(column, table, id, since) %}
+    select cast({{ column }} as varchar)
+    from {{ source('app_db', table) }}
+    where {{ column }} is not null and cast(id as varchar) in (
+        select {{ id }} from {{ ref('stg_app_db__' ~ table) }} as held where {{ is_changed('held', since) }}
+    )
+{% endmacro %}
+
+
+{# Rows whose base amounts may be others, because a rate of their currency that holds, or held, on their day has changed.
    key, dated: columns of relation. #}
 {% macro changed_by_rates(key, relation, dated, rate_type, since) %}
     select documents.{{ key }}
     from {{ relation }} as documents
-    inner join {{ ref('stg_app_db__fx_rates') }} as rates
+    inner join (
+        -- of a rate that moves to another day both days are meant, and only Bronze knows the one before
+        select distinct org_id, from_currency, rate_date
+        from {{ source('app_db', 'fx_rates') }}
+        where rate_type = '{{ rate_type }}' and cast(id as varchar) in (
+            select fx_rate_id from {{ ref('stg_app_db__fx_rates') }} as held where {{ is_changed('held', since) }}
+        )
+    ) as rates
         on rates.org_id = documents.org_id
         and rates.from_currency = documents.currency
         and documents.{{ dated }}
         between rates.rate_date and rates.rate_date + interval '{{ var("fx_max_age_days") }}' day
-    where rates.rate_type = '{{ rate_type }}' and {{ is_changed('rates', since) }}
 {% endmacro %}
 
 

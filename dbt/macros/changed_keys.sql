@@ -1,9 +1,9 @@
 {# Building only what changed: facts that grow with history look again at the keys that a day touched, and at no other.
 
    Such a model names, in meta.changed_keys, a macro that takes `since` and gives a query of one column of keys: all that
-   may differ from what the table holds. The model filters its rows by and_changed(), and the strategy `difference`
-   compares with the same keys of the table. A key too many costs a little time; a key too few would leave a row wrong,
-   so the macro must name each input.
+   may differ from what the table holds. The materialization writes them down, the model filters its rows by
+   and_changed(), and the strategy `difference` compares with the same keys of the table. A key too many costs a little
+   time; a key too few would leave a row wrong, so the macro must name each input.
 
    A row of Silver may have changed when its file was written after the table's newest commit. Merges write changed rows
    into new files, and Silver deletes none. Files that the weekly upkeep has rewritten count as changed too: the first
@@ -30,12 +30,25 @@
 
 {# since: what last_built() gave. #}
 {% macro and_changed(column, since) -%}
-    {%- if since %}and {{ column }} in ({{ changed_keys(since) }}){% endif -%}
+    {%- if since %}and {{ column }} in (select changed_key from {{ changed_keys_table() }}){% endif -%}
+{%- endmacro %}
+
+
+{# Where the keys stand while the model is built: a model asks for them in several places, and finding them again in each
+   would cost more than all the rest. #}
+{% macro changed_keys_table() -%}
+    {{ this.database }}.scratch.changed_keys_of_{{ this.identifier }}
 {%- endmacro %}
 
 
 {% macro changed_keys(since) -%}
     {{ context[config.get('meta', {})['changed_keys']](since) }}
+{%- endmacro %}
+
+
+{# keys: a query of one column. #}
+{% macro make_changed_keys(keys) -%}
+    create or replace table {{ changed_keys_table() }} (changed_key) as {{ keys }}
 {%- endmacro %}
 
 

@@ -2,15 +2,16 @@
    either side of the balance sheet. #}
 
 
-{# Everything that had moved either sub-ledger by a day: subledger_movements of both sides, with control_account. #}
-{% macro control_movements(as_of) %}
-    select 'receivable' as control_account, movements.*
-    from ({{ subledger_movements('ar', as_of) }}) as movements
-
-    union all
-
-    select 'payable', movements.*
-    from ({{ subledger_movements('ap', as_of) }}) as movements
+{# Everything that had moved either sub-ledger by a day: subledger_movements of both sides, with control_account.
+   unsettled: without the documents whose movements sum to zero. #}
+{% macro control_movements(as_of, unsettled=false) %}
+    {%- for side, control_account in [('ar', 'receivable'), ('ap', 'payable')] %}
+    select '{{ control_account }}' as control_account, movements.*
+    from (
+        {{ subledger_movements(side, as_of, among=unsettled_documents(side, as_of) if unsettled) }}
+    ) as movements
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 {% endmacro %}
 
 

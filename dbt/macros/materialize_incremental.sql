@@ -1,6 +1,7 @@
 {# How every model becomes a table. dbt-trino's own way takes nine statements to merge a model: it makes a view of the
    model, asks for the columns of both sides three times, merges, drops the view and sets every comment again, each a
-   commit on the table. On small days that costs more than the data. This takes two: one question, one merge.
+   commit on the table. On small days that costs more than the data. This takes one, the merge, and one question for all
+   models of a build.
 
    A new column is added to the table when the model's YAML describes it. #}
 {% materialization incremental, adapter='trino', supported_languages=['sql'] %}
@@ -13,13 +14,17 @@
     {%- elif should_full_refresh() -%}
         {# atomic, and keeps the table's history; comments have to be set again #}
         {%- call statement('main') -%}{{ create_table_as(false, table, sql, 'replace') }}{%- endcall -%}
-        {%- do set_comments(table, comments_of(table)) -%}
+        {%- do set_comments(table, comments_of(table, ask=true)) -%}
     {%- else -%}
         {%- set comments = comments_of(table) -%}
+        {%- set since = last_built() -%}
         {%- if model.columns | reject('in', comments) | list -%}
+            {#- the query is only asked for its shape: which keys there are does not matter #}
+            {%- if since %}{% do run_query(make_changed_keys("select ''")) %}{% endif -%}
             {%- do add_columns(table, sql, comments) -%}
-            {%- set comments = comments_of(table) -%}
+            {%- set comments = comments_of(table, ask=true) -%}
         {%- endif -%}
+        {%- if since %}{% do run_query(make_changed_keys(changed_keys(since))) %}{% endif -%}
         {%- set strategy = adapter.get_incremental_strategy_macro(context, config.require('incremental_strategy')) -%}
         {%- call statement('main') -%}
             {{ strategy({
@@ -27,8 +32,10 @@
                 'temp_relation': '(' ~ sql ~ ')',
                 'unique_key': config.require('unique_key'),
                 'dest_columns': comments.keys() | reject('equalto', '') | list,
+                'since': since,
             }) }}
         {%- endcall -%}
+        {%- if since %}{% do run_query('drop table ' ~ changed_keys_table()) %}{% endif -%}
         {%- do set_comments(table, comments) -%}
     {%- endif -%}
 
@@ -73,18 +80,31 @@
 {%- endmacro %}
 
 
-{# {column: comment} in the table's order; the table's own comment stands under ''. #}
-{% macro comments_of(table) -%}
+{# {column: comment} in the table's order; the table's own comment stands under ''. The first model of a build asks for
+   all tables of its schema, and dbt's graph, which lasts as long as the build, keeps the answers. ask: the table has
+   changed since. #}
+{% macro comments_of(table, ask=false) -%}
+    {%- set held = graph.setdefault('comments of ' ~ table.without_identifier(), {}) -%}
+    {%- if ask -%}
+        {%- do held.update(comments_in(table, " and table_name = '" ~ table.identifier ~ "'")) -%}
+    {%- elif table.identifier not in held -%}
+        {%- do held.update(comments_in(table)) -%}
+    {%- endif -%}
+    {{ return(held[table.identifier]) }}
+{%- endmacro %}
+
+
+{% macro comments_in(table, condition='') -%}
     {%- set rows = run_query(
-        "select column_name, coalesce(comment, ''), ordinal_position from "
-        ~ table.information_schema() ~ ".columns where table_schema = '" ~ table.schema
-        ~ "' and table_name = '" ~ table.identifier ~ "' union all select '', coalesce(comment, ''), 0 from "
+        "select table_name, column_name, coalesce(comment, ''), ordinal_position from "
+        ~ table.information_schema() ~ ".columns where table_schema = '" ~ table.schema ~ "'" ~ condition
+        ~ " union all select table_name, '', coalesce(comment, ''), 0 from "
         ~ "system.metadata.table_comments where catalog_name = '" ~ table.database ~ "' and schema_name = '"
-        ~ table.schema ~ "' and table_name = '" ~ table.identifier ~ "' order by 3"
+        ~ table.schema ~ "'" ~ condition ~ " order by 1, 4"
     ) -%}
     {%- set comments = {} -%}
     {%- for row in rows -%}
-        {%- do comments.update({row[0]: row[1]}) -%}
+        {%- do comments.setdefault(row[0], {}).update({row[1]: row[2]}) -%}
     {%- endfor -%}
     {{ return(comments) }}
 {%- endmacro %}

@@ -11,7 +11,6 @@
     {%- set key = arg_dict['unique_key'] -%}
     {%- set key = [key] if key is string else key -%}
     {%- set columns = arg_dict['dest_columns'] -%}
-    {%- set since = last_built() -%}
     {%- set day_column = config.get('meta', {}).get('rewrites_day') -%}
     merge into {{ arg_dict['target_relation'] }} as held
     using (
@@ -26,8 +25,8 @@
             select * from {{ arg_dict['target_relation'] }}
             {%- if day_column %}
             where {{ day_column }} = date '{{ as_of() }}'
-            {%- elif since %}
-            where {{ key[0] }} in ({{ changed_keys(since) }})
+            {%- else %}
+            where true {{ and_changed(key[0], arg_dict['since']) }}
             {%- endif %}
         ) as held
             on {{ same_key('made', 'held', key) }}

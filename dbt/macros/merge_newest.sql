@@ -16,17 +16,26 @@
 {% endmacro %}
 
 
-{# Files: a version is as new as its file's name and its line. The same delivery read again is written again, because
-   a batch that is loaded anew may read a line better than before. #}
+{# Files: a version is as new as its file's name, then as the time at which the file was read, then as its line. The same
+   delivery read again is written again, because a batch that is loaded anew may read a line better than before. The
+   batch that brought a key first stays, whatever version is the newest, and moves back when an older one comes late. #}
 {% macro get_incremental_newest_delivery_sql(arg_dict) %}
     {%- set columns = arg_dict['dest_columns'] -%}
     merge into {{ arg_dict['target_relation'] }} as held
     using {{ arg_dict['temp_relation'] }} as came
     on {{ same_key('held', 'came', arg_dict['unique_key']) }}
     when matched and (
-        came._file > held._file or (came._file = held._file and came._line >= held._line)
+        came._file > held._file or (came._file = held._file and (
+            came._extracted_at > held._extracted_at
+            or (came._extracted_at = held._extracted_at and came._line >= held._line)
+        ))
     ) then update set
-        {{ set_columns(columns) }}
+        {{ set_columns(columns | reject('equalto', '_first_batch')) }}
+        {%- if '_first_batch' in columns %},
+        _first_batch = least(coalesce(held._first_batch, held._batch), came._first_batch)
+    when matched and came._first_batch < coalesce(held._first_batch, held._batch) then update set
+        _first_batch = came._first_batch
+        {%- endif %}
     when not matched then {{ insert_columns(columns) }}
 {% endmacro %}
 

@@ -16,6 +16,13 @@
 {%- endmacro %}
 
 
+{# The digits that Stripe's minor units have: the currency's own, but for three that Stripe counts otherwise than ISO 4217
+   (docs.stripe.com/currencies): 5 krónur or shillings are 500, 5 ariary are 5. #}
+{% macro stripe_minor_unit() -%}
+    case currency_code when 'ISK' then 2 when 'UGX' then 2 when 'MGA' then 0 else minor_unit end
+{%- endmacro %}
+
+
 {# A share as DECIMAL(38,10), NULL when the whole is zero. #}
 {% macro ratio(part, whole) -%}
     cast(cast({{ part }} as decimal(38, 10)) / nullif({{ whole }}, 0) as decimal(38, 10))

@@ -10,6 +10,7 @@
      _is_gone                      whether the newest event is a delete
    key: columns of the relation that identify a row. #}
 {% macro newest_extracted(relation, key) %}
+    {%- set by_key = 'partition by ' ~ key | join(', ') %}
     select
         *,
         if(_is_gone, _deleted_batch, _batch) as _changed_batch,
@@ -20,15 +21,11 @@
             *,
             _op = 'delete' or coalesce(_deleted_at > _extracted_at, false) as _is_gone
         from (
-            select
-                *,
-                row_number() over (
-                    partition by {{ key | join(', ') }} order by _op desc, _extracted_at desc
-                ) as _rank,
-                max(if(_op = 'delete', _extracted_at)) over (partition by {{ key | join(', ') }}) as _deleted_at,
-                max(if(_op = 'delete', _batch)) over (partition by {{ key | join(', ') }}) as _deleted_batch
-            from {{ relation }}
-            {{ not_yet_read() }}
+            {{ ranked(relation, key, {
+                '_rank': ('row_number() over (' ~ by_key ~ ' order by _op desc, _extracted_at desc)', '1'),
+                '_deleted_at': ("max(if(_op = 'delete', _extracted_at)) over (" ~ by_key ~ ')', 'if(false, _extracted_at)'),
+                '_deleted_batch': ("max(if(_op = 'delete', _batch)) over (" ~ by_key ~ ')', 'if(false, _batch)'),
+            }) }}
         )
         where _rank = 1
     )
@@ -39,23 +36,59 @@
 {% endmacro %}
 
 
-{# Rows that came in files: relation's columns as the last file and line of the read had them.
-   waiting: a condition on Silver's rows; where it holds, the row is read again (see stg_stripe__charges). #}
-{% macro newest_delivered(relation, key, waiting=none) %}
+{# Rows that came in files: relation's columns as the last file and line of the read had them; of a file that was
+   replaced under its name, as it was read last.
+   waiting: a condition on Silver's rows; where it holds, the row is read again.
+   first_batch: adds _first_batch, the oldest batch of the read that had the key. #}
+{% macro newest_delivered(relation, key, waiting=none, first_batch=false) %}
     select *
     from (
-        select
-            *,
-            row_number() over (partition by {{ key | join(', ') }} order by _file desc, _line desc) as _rank
-        from {{ relation }}
-        {{ not_yet_read(waiting) }}
+        {%- set by_key = 'partition by ' ~ key | join(', ') %}
+        {%- set windows = {'_rank': ('row_number() over (' ~ by_key ~ ' order by _file desc, _extracted_at desc, _line desc)', '1')} %}
+        {%- if first_batch %}
+        {%- do windows.update({'_first_batch': ('min(_batch) over (' ~ by_key ~ ')', '_batch')}) %}
+        {%- endif %}
+        {{ ranked(relation, key, windows, waiting) }}
     )
     where _rank = 1
 {% endmacro %}
 
 
-{% macro not_yet_read(waiting=none) -%}
-    {%- if is_incremental() -%}
+{# The rows of the read with windows over the rows of their key.
+   windows: {column: (window function, its value for the only row of a key)}.
+
+   A window holds whole rows in memory. A read of everything therefore asks it only for rows whose key may come more
+   than once, which a hash of the key tells, and lets the others pass: of a table's first load that is all. #}
+{% macro ranked(relation, key, windows, waiting=none) %}
+    select
+        *
+        {%- for column, (window, _) in windows.items() %},
+        {{ window }} as {{ column }}
+        {%- endfor %}
+    from {{ relation }}
+    {%- if is_incremental() %}
+    {{ not_yet_read(relation, waiting) }}
+    {%- else %}
+    {%- set hash -%}
+        xxhash64(to_utf8(concat_ws(' ', {% for column in key %}cast({{ column }} as varchar){{ ', ' if not loop.last }}{% endfor %})))
+    {%- endset %}
+    {%- set repeated = '(select ' ~ hash ~ ' from ' ~ relation ~ ' group by 1 having count(*) > 1)' %}
+    where {{ hash }} in {{ repeated }}
+
+    union all
+
+    select
+        *
+        {%- for column, (_, alone) in windows.items() %},
+        {{ alone }} as {{ column }}
+        {%- endfor %}
+    from {{ relation }}
+    where {{ hash }} not in {{ repeated }}
+    {%- endif %}
+{% endmacro %}
+
+
+{% macro not_yet_read(relation, waiting=none) -%}
     where _extracted_at > (
         select coalesce(
             {%- if waiting %}
@@ -65,5 +98,5 @@
         )
         from {{ this }}
     )
-    {%- endif -%}
+    {{ or_repaired(relation) }}
 {%- endmacro %}

@@ -4,12 +4,12 @@
         'ar': {
             'documents': 'stg_app_db__ar_invoices', 'id': 'invoice_id', 'number': 'invoice_number',
             'party': 'customer_id', 'dated': 'invoice_date', 'type': 'ar_invoice',
-            'settled_rate': 'collection_rate', 'settled_days': 'days_to_collect',
+            'settled_rate': 'collection_rate', 'settled_days': 'days_to_collect', 'fact': 'fact_ar_invoices',
         },
         'ap': {
             'documents': 'stg_app_db__ap_bills', 'id': 'bill_id', 'number': 'bill_number',
             'party': 'supplier_id', 'dated': 'bill_date', 'type': 'ap_bill',
-            'settled_rate': 'payment_rate', 'settled_days': 'days_to_pay',
+            'settled_rate': 'payment_rate', 'settled_days': 'days_to_pay', 'fact': 'fact_ap_bills',
         },
     }[side]) }}
 {% endmacro %}
@@ -23,8 +23,9 @@
      reversed_on                           day of the payment's reversal
 
    as_of: a day (SQL); then only what had happened by it is there, and a payment reversed later still counts.
-   since: what last_built() gave; then only what settles documents of the model's changed keys is there. #}
-{% macro settlements(side, as_of=none, since=none) %}
+   since: what last_built() gave; then only what settles documents of the model's changed keys is there.
+   among: a query of document ids; then only what settles those is there. #}
+{% macro settlements(side, as_of=none, since=none, among=none) %}
     {%- set names = subledger(side) -%}
     {%- set is_reversed = "payments.status = 'reversed'" -%}
     {%- if as_of -%}
@@ -50,6 +51,9 @@
         and not payments.is_deleted
         and payments.status in ('succeeded', 'reversed')
         {{ and_changed('allocations.' ~ names.id, since) }}
+        {%- if among %}
+        and allocations.{{ names.id }} in ({{ among }})
+        {%- endif %}
         {%- if as_of %}
         and allocations.allocated_on <= {{ as_of }}
         {%- endif %}
@@ -73,6 +77,9 @@
         and not is_deleted
         and status = 'issued'
         {{ and_changed(names.id, since) }}
+        {%- if among %}
+        and {{ names.id }} in ({{ among }})
+        {%- endif %}
         {%- if as_of %}
         and issued_on <= {{ as_of }}
         {%- endif %}
@@ -85,8 +92,10 @@
      total_amount, allocated_amount, credited_amount; debt_amount = total - allocated - credited
 
    A settlement is here whatever became of its document: what settles a void, or a document not yet due to count,
-   stands to the party's credit. A void without its day is taken as never owed. #}
-{% macro subledger_movements(side, as_of) %}
+   stands to the party's credit. A void without its day is taken as never owed.
+
+   among: a query of document ids; then only what moves those is there. #}
+{% macro subledger_movements(side, as_of, among=none) %}
     {%- set names = subledger(side) -%}
     select
         {{ names.id }} as document_id,
@@ -103,6 +112,9 @@
         and status <> 'draft'
         and {{ names.dated }} <= {{ as_of }}
         and (status <> 'void' or voided_on > {{ as_of }})
+        {%- if among %}
+        and {{ names.id }} in ({{ among }})
+        {%- endif %}
 
     union all
 
@@ -116,5 +128,29 @@
         allocated_amount,
         credited_amount,
         -allocated_amount - credited_amount
-    from ({{ settlements(side, as_of) }})
+    from ({{ settlements(side, as_of, among=among) }})
+{% endmacro %}
+
+
+{# Ids of a side's documents whose debt by a day need not be zero. Of the others the fact tells that they were issued and
+   settled to the cent by then: of a long history that is nearly all of them, and their movements need not be read.
+   Amounts that settle are above zero, so what came to the cent on a day had nothing after it. #}
+{% macro unsettled_documents(side, as_of) %}
+    {%- set names = subledger(side) %}
+    select {{ names.id }}
+    from {{ ref(names.fact) }}
+    where remaining_amount <> 0
+        or overpaid_amount <> 0
+        or reversed_amount <> 0
+        or status = 'void'
+        or fully_settled_on is null
+        or fully_settled_on > {{ as_of }}
+        or {{ names.dated }} > {{ as_of }}
+
+    union all
+
+    -- the fact has no drafts and no deleted documents; what settles one is a credit all the same
+    select {{ names.id }}
+    from {{ ref(names.documents) }}
+    where is_deleted or status = 'draft'
 {% endmacro %}

@@ -8,6 +8,7 @@ with chart as (
         ('1000', 'Operating cash', 'asset', 'debit', null),
         ('1010', 'Reserve cash', 'asset', 'debit', null),
         ('1050', 'Stripe clearing', 'asset', 'debit', null),
+        ('1060', 'Currency exchange', 'asset', 'debit', null),
         ('1200', 'Accounts receivable', 'asset', 'debit', 'receivable_control'),
         ('1300', 'Input tax recoverable', 'asset', 'debit', null),
         ('1400', 'Inventory', 'asset', 'debit', 'inventory'),

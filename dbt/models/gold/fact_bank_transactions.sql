@@ -1,4 +1,5 @@
-{{ config(unique_key=['bank_transaction_id']) }}
+{{ config(unique_key=['bank_transaction_id'], meta={'changed_keys': 'changed_bank_transactions'}) }}
+{% set since = last_built() %}
 
 with transactions as (
 
@@ -12,7 +13,7 @@ with transactions as (
         lower(transactions.description) as description_lower
     from {{ ref('stg_app_db__bank_transactions') }} as transactions
     left join {{ ref('stg_app_db__payments') }} as payments on payments.payment_id = transactions.payment_id
-    where not transactions.is_deleted
+    where not transactions.is_deleted {{ and_changed('transactions.bank_transaction_id', since) }}
 
 ),
 
@@ -29,47 +30,9 @@ fx_rates as (
 
 ),
 
-rules as (
-
-    select
-        *,
-        lower(counterparty_contains) as counterparty_text,
-        lower(description_contains) as description_text,
-        array_join(array[
-            case direction when 'in' then 'money in' when 'out' then 'money out' end,
-            'payment link ' || payment_link,
-            'counterparty contains "' || counterparty_contains || '"',
-            'description contains "' || description_contains || '"',
-            'in ' || currency,
-            'from ' || cast(amount_from as varchar),
-            'to ' || cast(amount_to as varchar)
-        ], ', ') as conditions
-    from {{ ref('stg_app_db__bank_category_rules') }}
-    where not is_deleted and is_active
-
-),
-
--- An organization's rules in the order in which they are asked. A list, and not a row per transaction and rule: what
--- a transaction costs is then a look through a short list, and nothing has to be sorted back into transactions.
 rule_lists as (
 
-    select
-        organizations.org_id,
-        array_agg(
-            cast(row(
-                rules.category_rule_id, rules.name, rules.section, rules.category, rules.conditions, rules.direction,
-                rules.payment_link, rules.counterparty_text, rules.description_text, rules.currency,
-                rules.amount_from, rules.amount_to
-            ) as row(
-                category_rule_id varchar, name varchar, section varchar, category varchar, conditions varchar,
-                direction varchar, payment_link varchar, counterparty_text varchar, description_text varchar,
-                currency varchar, amount_from decimal(19, 4), amount_to decimal(19, 4)
-            ))
-            order by rules.priority, if(rules.org_id is null, 1, 0), rules.category_rule_id
-        ) as rules
-    from organizations
-    inner join rules on rules.org_id is null or rules.org_id = organizations.org_id
-    group by organizations.org_id
+    {{ bank_rule_lists() }}
 
 ),
 
@@ -77,6 +40,7 @@ matched as (
 
     select
         transactions.*,
+        rule_lists.fingerprint as rules_fingerprint,
         element_at(
             filter(
                 rule_lists.rules,
@@ -198,6 +162,7 @@ final as (
         coalesce(converted.rule.category, 'uncategorized') as category,
         converted.rule.name as rule_name,
         converted.rule.conditions as rule_conditions,
+        converted.rules_fingerprint,
 
         -- dates
         converted.booked_on,

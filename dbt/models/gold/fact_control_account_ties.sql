@@ -9,7 +9,7 @@
 
 with movements as (
 
-    {{ control_movements(as_of_date) }}
+    {{ control_movements(as_of_date, unsettled=true) }}
 
 ),
 

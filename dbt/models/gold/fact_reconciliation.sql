@@ -1,6 +1,11 @@
-{{ config(unique_key=['reconciliation_id']) }}
+{{ config(
+    unique_key=['charge_id', 'occurrence'],
+    meta={'changed_keys': 'changed_reconciliation'},
+) }}
+{%- set since = last_built() %}
+{%- set window_hours = env_var('TIEOUT_TIMING_DIFFERENCE_HOURS', '24') | int %}
 
-with stripe as (
+with billed as (
 
     select
         balance_transaction_id,
@@ -8,43 +13,88 @@ with stripe as (
         created_at as stripe_created_at,
         currency as stripe_currency,
         amount as stripe_amount,
-        row_number() over (
-            partition by coalesce(source_id, balance_transaction_id) order by created_at, balance_transaction_id
-        ) as occurrence
+        coalesce(_first_batch, _batch) as stripe_batch
     from {{ ref('stg_stripe__balance_transactions') }}
-    where type = 'charge'
+    where type = 'charge' {{ and_changed('coalesce(source_id, balance_transaction_id)', since) }}
+
+),
+
+billed_again as (
+
+    -- next to no charge has a second row, and numbering the others would cost as much as all else
+    select
+        balance_transaction_id,
+        row_number() over (partition by charge_id order by stripe_created_at, balance_transaction_id) as occurrence
+    from billed
+    where charge_id in (select charge_id from billed group by charge_id having count(*) > 1)
+
+),
+
+stripe as (
+
+    select billed.*, coalesce(billed_again.occurrence, 1) as occurrence
+    from billed
+    left join billed_again on billed_again.balance_transaction_id = billed.balance_transaction_id
 
 ),
 
 netsuite_lines as (
 
-    select transaction_id, sum(amount) as netsuite_amount, min(subsidiary_id) as subsidiary_id
+    select transaction_id, sum(amount) as netsuite_amount, min(subsidiary_id) as netsuite_subsidiary_id
     from {{ ref('stg_netsuite__transactionline') }}
-    where is_main_line
+    where is_main_line {{ and_of_changed_transaction('transaction_id', since) }}
     group by transaction_id
+
+),
+
+corrections as (
+
+    {{ netsuite_corrections(since) }}
+
+),
+
+posted as (
+
+    -- in scope is what names a Stripe charge; everything else in the ERP is none of billing's business
+    select
+        transaction_id,
+        external_id as charge_id,
+        with_timezone(coalesce(created_at, transaction_date), 'UTC') as netsuite_posted_at,
+        currency_id,
+        coalesce(_first_batch, _batch) as netsuite_batch
+    from {{ ref('stg_netsuite__transaction') }}
+    where starts_with(external_id, 'ch_') {{ and_changed('external_id', since) }}
+
+),
+
+posted_again as (
+
+    select
+        transaction_id,
+        row_number() over (partition by charge_id order by netsuite_posted_at, transaction_id) as occurrence
+    from posted
+    where charge_id in (select charge_id from posted group by charge_id having count(*) > 1)
 
 ),
 
 netsuite as (
 
-    -- in scope is what names a Stripe charge; everything else in the ERP is none of billing's business
     select
-        transactions.transaction_id as netsuite_transaction_id,
-        transactions.external_id as charge_id,
-        with_timezone(
-            coalesce(transactions.created_at, transactions.transaction_date), 'UTC'
-        ) as netsuite_posted_at,
+        posted.transaction_id as netsuite_transaction_id,
+        posted.charge_id,
+        posted.netsuite_posted_at,
         currencies.currency_code as netsuite_currency,
         lines.netsuite_amount,
-        lines.subsidiary_id,
-        row_number() over (
-            partition by transactions.external_id
-            order by coalesce(transactions.created_at, transactions.transaction_date), transactions.transaction_id
-        ) as occurrence
-    from {{ ref('stg_netsuite__transaction') }} as transactions
-    left join netsuite_lines as lines on lines.transaction_id = transactions.transaction_id
-    left join {{ ref('stg_netsuite__currency') }} as currencies on currencies.currency_id = transactions.currency_id
-    where starts_with(transactions.external_id, 'ch_')
+        lines.netsuite_subsidiary_id,
+        posted.netsuite_batch,
+        corrections.corrected_batch,
+        corrections.previous_amount,
+        coalesce(posted_again.occurrence, 1) as occurrence
+    from posted
+    left join posted_again on posted_again.transaction_id = posted.transaction_id
+    left join netsuite_lines as lines on lines.transaction_id = posted.transaction_id
+    left join {{ ref('stg_netsuite__currency') }} as currencies on currencies.currency_id = posted.currency_id
+    left join corrections on corrections.transaction_id = posted.transaction_id
 
 ),
 
@@ -52,6 +102,7 @@ charges as (
 
     select charge_id, lower(json_extract_scalar(metadata, '$.org_id')) as metadata_org_id
     from {{ ref('stg_stripe__charges') }}
+    where true {{ and_changed('charge_id', since) }}
 
 ),
 
@@ -59,14 +110,14 @@ payments as (
 
     select processor_reference as charge_id, min(org_id) as payment_org_id
     from {{ ref('stg_app_db__payments') }}
-    where processor_reference is not null and not is_deleted
+    where processor_reference is not null and not is_deleted {{ and_changed('processor_reference', since) }}
     group by processor_reference
 
 ),
 
 organizations as (
 
-    select org_id, base_currency, netsuite_subsidiary_id
+    select org_id, base_currency, netsuite_subsidiary_id, is_deleted
     from {{ ref('stg_app_db__organizations') }}
 
 ),
@@ -75,7 +126,7 @@ subsidiaries as (
 
     select netsuite_subsidiary_id, min(org_id) as subsidiary_org_id
     from organizations
-    where netsuite_subsidiary_id is not null
+    where netsuite_subsidiary_id is not null and not is_deleted
     group by netsuite_subsidiary_id
 
 ),
@@ -86,15 +137,21 @@ fx_rates as (
 
 ),
 
+newest_day as (
+
+    {{ newest_loaded_day() }}
+
+),
+
 paired as (
 
-    -- the first of each side is a pair; any further ERP transaction of a charge is a duplicate and stands alone
+    -- the first of each side is a pair, and so is the second; an ERP transaction that is left over is a duplicate
     select
         coalesce(stripe.charge_id, netsuite.charge_id) as charge_id,
         coalesce(stripe.occurrence, netsuite.occurrence) as occurrence,
         stripe.balance_transaction_id,
         netsuite.netsuite_transaction_id,
-        netsuite.subsidiary_id,
+        netsuite.netsuite_subsidiary_id,
         stripe.stripe_created_at,
         netsuite.netsuite_posted_at,
         date_diff('second', stripe.stripe_created_at, netsuite.netsuite_posted_at) as posting_delay_seconds,
@@ -102,6 +159,26 @@ paired as (
         netsuite.netsuite_currency,
         stripe.stripe_amount,
         netsuite.netsuite_amount,
+        cast(coalesce(stripe.stripe_created_at, netsuite.netsuite_posted_at) as date) as item_date,
+        cast(least(
+            coalesce(stripe.stripe_created_at, netsuite.netsuite_posted_at),
+            coalesce(netsuite.netsuite_posted_at, stripe.stripe_created_at)
+        ) as date) as first_seen_on,
+        greatest(
+            cast(coalesce(stripe.stripe_created_at, netsuite.netsuite_posted_at) as date),
+            cast(coalesce(netsuite.netsuite_posted_at, stripe.stripe_created_at) as date),
+            coalesce(netsuite.corrected_batch, date '0001-01-01')
+        ) as status_since,
+        least(
+            coalesce(stripe.stripe_batch, netsuite.netsuite_batch),
+            coalesce(netsuite.netsuite_batch, stripe.stripe_batch)
+        ) as first_seen_batch,
+        greatest(
+            coalesce(stripe.stripe_batch, netsuite.netsuite_batch),
+            coalesce(netsuite.corrected_batch, netsuite.netsuite_batch, stripe.stripe_batch)
+        ) as newest_batch,
+        netsuite.corrected_batch,
+        netsuite.previous_amount,
         netsuite.netsuite_transaction_id is null as is_missing_in_erp,
         stripe.balance_transaction_id is null and netsuite.occurrence = 1 as is_missing_in_billing,
         stripe.balance_transaction_id is null and netsuite.occurrence > 1 as is_duplicate_in_erp,
@@ -123,7 +200,7 @@ owned as (
     left join charges on charges.charge_id = paired.charge_id
     left join payments on payments.charge_id = paired.charge_id
     left join organizations as metadata_organizations on metadata_organizations.org_id = charges.metadata_org_id
-    left join subsidiaries on subsidiaries.netsuite_subsidiary_id = paired.subsidiary_id
+    left join subsidiaries on subsidiaries.netsuite_subsidiary_id = paired.netsuite_subsidiary_id
 
 ),
 
@@ -132,13 +209,10 @@ flagged as (
     select
         *,
         coalesce(stripe_currency, netsuite_currency) as currency,
-        cast(coalesce(stripe_created_at, netsuite_posted_at) as date) as item_date,
         is_pair and not coalesce(stripe_currency = netsuite_currency, false) as is_currency_mismatch,
         is_pair and not coalesce(stripe_currency <> netsuite_currency, false)
         and not coalesce(stripe_amount = netsuite_amount, false) as is_amount_mismatch,
-        is_pair and coalesce(
-            posting_delay_seconds > {{ env_var('TIEOUT_TIMING_DIFFERENCE_HOURS', '24') | int }} * 3600, false
-        ) as is_timing_difference,
+        is_pair and coalesce(posting_delay_seconds > {{ window_hours }} * 3600, false) as is_timing_difference,
         balance_transaction_id is not null and (
             coalesce(payment_org_id <> coalesce(metadata_org_id, ''), false)
             or (metadata_org_id is not null and known_metadata_org_id is null)
@@ -151,61 +225,105 @@ flagged as (
 
 ),
 
+judged as (
+
+    select
+        *,
+        {{ reconciliation_status() }} as status,
+        is_missing_in_erp and {{ is_posting_awaited('stripe_created_at', 'newest_day.as_of_date') }} as is_awaiting_erp
+    from flagged
+    cross join newest_day
+
+),
+
+counted as (
+
+    select
+        *,
+        {{ is_unsettled('status') }} as is_open,
+        if(is_awaiting_erp, 0, abs({{ lacking_amount('status') }})) as leakage_amount,
+        case
+            -- what was given a charge's id later was no item before
+            when status_since = first_seen_on or (not is_pair and previous_amount is null) then null
+            when previous_amount is not null and status_since = corrected_batch then case
+                when not is_pair then status
+                when stripe_amount = previous_amount then 'perfect_match'
+                else 'amount_mismatch'
+            end
+            when stripe_created_at < netsuite_posted_at or status_since = corrected_batch then 'missing_in_erp'
+            else 'missing_in_billing'
+        end as previous_status
+    from judged
+
+),
+
 final as (
 
     select
         -- ids
-        concat(flagged.charge_id, '/', cast(flagged.occurrence as varchar)) as reconciliation_id,
-        flagged.org_id,
-        flagged.charge_id,
-        flagged.balance_transaction_id,
-        flagged.netsuite_transaction_id,
+        concat(counted.charge_id, '/', cast(counted.occurrence as varchar)) as reconciliation_id,
+        counted.org_id,
+        counted.charge_id,
+        counted.occurrence,
+        counted.balance_transaction_id,
+        counted.netsuite_transaction_id,
+        counted.netsuite_subsidiary_id,
 
         -- attributes
-        case
-            when is_duplicate_in_erp then 'duplicate_in_erp'
-            when is_missing_in_erp then 'missing_in_erp'
-            when is_missing_in_billing then 'missing_in_billing'
-            when is_currency_mismatch then 'currency_mismatch'
-            when is_amount_mismatch then 'amount_mismatch'
-            when is_timing_difference then 'timing_difference'
-            when is_metadata_mismatch then 'metadata_mismatch'
-            else 'perfect_match'
-        end as status,
+        counted.status,
+        counted.previous_status,
 
         -- dates
-        flagged.item_date,
-        flagged.stripe_created_at,
-        flagged.netsuite_posted_at,
-        flagged.posting_delay_seconds,
+        counted.item_date,
+        counted.stripe_created_at,
+        counted.netsuite_posted_at,
+        counted.posting_delay_seconds,
+        date_diff(
+            'day', cast(counted.stripe_created_at as date), cast(counted.netsuite_posted_at as date)
+        ) as days_between,
+        counted.first_seen_on,
+        counted.first_seen_batch,
+        counted.status_since,
+        if(not counted.is_open, counted.status_since) as resolved_on,
+        if(not counted.is_open, counted.newest_batch) as resolved_by_batch,
 
         -- amounts
-        flagged.stripe_currency,
-        flagged.netsuite_currency,
-        flagged.stripe_amount,
-        cast(flagged.netsuite_amount as decimal(38, 4)) as netsuite_amount,
-        cast(flagged.variance_amount as decimal(38, 4)) as variance_amount,
+        counted.currency,
+        counted.stripe_currency,
+        counted.netsuite_currency,
+        counted.stripe_amount,
+        cast(counted.netsuite_amount as decimal(38, 4)) as netsuite_amount,
+        cast(counted.variance_amount as decimal(38, 4)) as variance_amount,
+        cast(counted.leakage_amount as decimal(38, 4)) as leakage_amount,
+        cast(case
+            when counted.previous_status = 'missing_in_erp' then coalesce(counted.stripe_amount, 0)
+            when counted.previous_status = 'missing_in_billing'
+                then -if(counted.is_pair, counted.netsuite_amount, counted.previous_amount)
+            when counted.previous_status is not null
+                then coalesce(counted.stripe_amount, 0) - counted.previous_amount
+        end as decimal(38, 4)) as previous_variance_amount,
 
         -- base currency
-        {{ base_amounts('flagged', 'flagged.item_date', 'spot', {
-            'stripe_amount': 'flagged.stripe_amount',
-            'variance_amount': 'flagged.variance_amount',
+        {{ base_amounts('counted', 'counted.item_date', 'spot', {
+            'stripe_amount': 'counted.stripe_amount',
+            'variance_amount': 'counted.variance_amount',
+            'leakage_amount': 'counted.leakage_amount',
         }) }},
 
         -- flags
-        flagged.is_missing_in_erp,
-        flagged.is_missing_in_billing,
-        flagged.is_duplicate_in_erp,
-        flagged.is_currency_mismatch,
-        flagged.is_amount_mismatch,
-        flagged.is_timing_difference,
-        flagged.is_metadata_mismatch,
-        flagged.is_pair and not (
-            is_currency_mismatch or is_amount_mismatch or is_timing_difference or is_metadata_mismatch
-        ) as is_perfect_match
-    from flagged
-    left join organizations on organizations.org_id = flagged.org_id
-    {{ join_fx_rates('flagged', 'flagged.item_date') }}
+        counted.is_open,
+        counted.is_awaiting_erp,
+        counted.is_missing_in_erp,
+        counted.is_missing_in_billing,
+        counted.is_duplicate_in_erp,
+        counted.is_currency_mismatch,
+        counted.is_amount_mismatch,
+        counted.is_timing_difference,
+        counted.is_metadata_mismatch,
+        counted.status = 'perfect_match' as is_perfect_match
+    from counted
+    left join organizations on organizations.org_id = counted.org_id
+    {{ join_fx_rates('counted', 'counted.item_date') }}
 
 )
 

@@ -75,6 +75,16 @@ final as (
         {{ presented('varied.actual_amount', 'varied.account_type') }} as presentation_actual_amount,
         {{ presented('varied.forecast_amount', 'varied.account_type') }} as presentation_forecast_amount,
 
+        -- base currency: the amounts are in it, what was in another was converted in fact_financials
+        varied.currency as base_currency,
+        if(not varied.is_rate_missing, cast(1 as decimal(20, 10))) as fx_rate,
+        if(not varied.is_rate_missing, 'none') as fx_rate_type,
+        if(not varied.is_rate_missing, last_day_of_month(varied.month)) as fx_rate_date,
+        varied.budget_amount as base_budget_amount,
+        varied.actual_amount as base_actual_amount,
+        varied.forecast_amount as base_forecast_amount,
+        varied.variance_amount as base_variance_amount,
+
         -- flags
         -- debit is positive: an expense below its budget and a revenue above it both leave a variance above zero
         if(

@@ -1,5 +1,5 @@
--- Per currency, direction and status, the fact's amounts are those of the payments; what was allocated, of the
--- allocations of payments that succeeded.
+-- Per currency, direction and status, the fact has every payment with its amount. What was allocated is held against
+-- the documents (receipts_settle_what_invoices_show, disbursements_settle_what_bills_show).
 with silver as (
 
     select currency, direction, status, sum(amount) as amount, count(*) as payments

@@ -7,6 +7,9 @@
     ('stg_stripe__charges', 'charge_id'),
     ('stg_stripe__refunds', 'refund_id'),
     ('stg_stripe__payouts', 'payout_id'),
+    ('stg_stripe__disputes', 'dispute_id'),
+    ('stg_stripe__invoices', 'stripe_invoice_id'),
+    ('stg_stripe__customers', 'stripe_customer_id'),
 ] %}
 select '{{ model }}' as model, {{ key }} as id, currency
 from {{ ref(model) }}

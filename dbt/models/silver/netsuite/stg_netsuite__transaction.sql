@@ -2,7 +2,7 @@
 
 with source as (
 
-    {{ newest_delivered(source('netsuite', 'transaction'), key=['id']) }}
+    {{ newest_delivered(source('netsuite', 'transaction'), key=['id'], first_batch=true) }}
 
 ),
 
@@ -36,7 +36,8 @@ final as (
         _batch,
         _extracted_at,
         _file,
-        _line
+        _line,
+        _first_batch
     from source
 
 )

@@ -2,7 +2,7 @@
 
 with source as (
 
-    {{ newest_delivered(source('netsuite', 'transactionline'), key=['transaction', 'id']) }}
+    {{ newest_delivered(source('netsuite', 'transactionline'), key=['transaction', 'id'], first_batch=true) }}
 
 ),
 
@@ -35,7 +35,8 @@ final as (
         _batch,
         _extracted_at,
         _file,
-        _line
+        _line,
+        _first_batch
     from source
 
 )

@@ -2,15 +2,7 @@
 
 with source as (
 
-    {{ newest_delivered(source('stripe', 'balance_transactions'), key=['id'], waiting='not is_currency_known') }}
-
-),
-
-currencies as (
-
-    select currency_code, minor_unit
-    from {{ ref('stg_app_db__currencies') }}
-    where not is_deleted
+    {{ newest_of_stripe('balance_transactions', first_batch=true) }}
 
 ),
 
@@ -20,11 +12,13 @@ final as (
         -- ids
         source.id as balance_transaction_id,
         source.source as source_id,
+        source.payout_id,
 
         -- attributes
         source.type,
         source.reporting_category,
         source.status,
+        source.fee_details,
         source.description,
 
         -- dates
@@ -37,21 +31,21 @@ final as (
         source.fee as fee_minor,
         source.net as net_minor,
         source.exchange_rate,
-        {{ minor_to_decimal('source.amount', 'currencies.minor_unit') }} as amount,
-        {{ minor_to_decimal('source.fee', 'currencies.minor_unit') }} as fee,
-        {{ minor_to_decimal('source.net', 'currencies.minor_unit') }} as net,
+        {{ minor_to_decimal('source.amount', 'source.minor_unit') }} as amount,
+        {{ minor_to_decimal('source.fee', 'source.minor_unit') }} as fee,
+        {{ minor_to_decimal('source.net', 'source.minor_unit') }} as net,
 
         -- flags
-        currencies.currency_code is not null as is_currency_known,
+        source.is_currency_known,
 
         -- lineage
         false as is_deleted,
         source._batch,
         source._extracted_at,
         source._file,
-        source._line
+        source._line,
+        source._first_batch
     from source
-    left join currencies on currencies.currency_code = upper(source.currency)
 
 )
 

@@ -2,15 +2,7 @@
 
 with source as (
 
-    {{ newest_delivered(source('stripe', 'charges'), key=['id'], waiting='not is_currency_known') }}
-
-),
-
-currencies as (
-
-    select currency_code, minor_unit
-    from {{ ref('stg_app_db__currencies') }}
-    where not is_deleted
+    {{ newest_of_stripe('charges') }}
 
 ),
 
@@ -21,6 +13,7 @@ final as (
         source.id as charge_id,
         source.balance_transaction as balance_transaction_id,
         source.customer as stripe_customer_id,
+        source.payment_intent as payment_intent_id,
 
         -- attributes
         source.status,
@@ -35,14 +28,14 @@ final as (
         upper(source.currency) as currency,
         source.amount as amount_minor,
         source.amount_refunded as amount_refunded_minor,
-        {{ minor_to_decimal('source.amount', 'currencies.minor_unit') }} as amount,
-        {{ minor_to_decimal('source.amount_refunded', 'currencies.minor_unit') }} as amount_refunded,
+        {{ minor_to_decimal('source.amount', 'source.minor_unit') }} as amount,
+        {{ minor_to_decimal('source.amount_refunded', 'source.minor_unit') }} as amount_refunded,
 
         -- flags
         source.paid as is_paid,
         source.refunded as is_refunded,
         source.disputed as is_disputed,
-        currencies.currency_code is not null as is_currency_known,
+        source.is_currency_known,
 
         -- lineage
         false as is_deleted,
@@ -51,7 +44,6 @@ final as (
         source._file,
         source._line
     from source
-    left join currencies on currencies.currency_code = upper(source.currency)
 
 )
 

@@ -2,15 +2,7 @@
 
 with source as (
 
-    {{ newest_delivered(source('stripe', 'payouts'), key=['id'], waiting='not is_currency_known') }}
-
-),
-
-currencies as (
-
-    select currency_code, minor_unit
-    from {{ ref('stg_app_db__currencies') }}
-    where not is_deleted
+    {{ newest_of_stripe('payouts') }}
 
 ),
 
@@ -20,6 +12,9 @@ final as (
         -- ids
         source.id as payout_id,
         source.balance_transaction as balance_transaction_id,
+        source.failure_balance_transaction as failure_balance_transaction_id,
+        source.original_payout as original_payout_id,
+        source.reversed_by as reversed_by_id,
 
         -- attributes
         source.status,
@@ -34,11 +29,11 @@ final as (
         -- amounts
         upper(source.currency) as currency,
         source.amount as amount_minor,
-        {{ minor_to_decimal('source.amount', 'currencies.minor_unit') }} as amount,
+        {{ minor_to_decimal('source.amount', 'source.minor_unit') }} as amount,
 
         -- flags
         source.automatic as is_automatic,
-        currencies.currency_code is not null as is_currency_known,
+        source.is_currency_known,
 
         -- lineage
         false as is_deleted,
@@ -47,7 +42,6 @@ final as (
         source._file,
         source._line
     from source
-    left join currencies on currencies.currency_code = upper(source.currency)
 
 )
 

@@ -2,15 +2,7 @@
 
 with source as (
 
-    {{ newest_delivered(source('stripe', 'refunds'), key=['id'], waiting='not is_currency_known') }}
-
-),
-
-currencies as (
-
-    select currency_code, minor_unit
-    from {{ ref('stg_app_db__currencies') }}
-    where not is_deleted
+    {{ newest_of_stripe('refunds') }}
 
 ),
 
@@ -21,6 +13,8 @@ final as (
         source.id as refund_id,
         source.charge as charge_id,
         source.balance_transaction as balance_transaction_id,
+        source.failure_balance_transaction as failure_balance_transaction_id,
+        source.payment_intent as payment_intent_id,
 
         -- attributes
         source.status,
@@ -33,10 +27,10 @@ final as (
         -- amounts
         upper(source.currency) as currency,
         source.amount as amount_minor,
-        {{ minor_to_decimal('source.amount', 'currencies.minor_unit') }} as amount,
+        {{ minor_to_decimal('source.amount', 'source.minor_unit') }} as amount,
 
         -- flags
-        currencies.currency_code is not null as is_currency_known,
+        source.is_currency_known,
 
         -- lineage
         false as is_deleted,
@@ -45,7 +39,6 @@ final as (
         source._file,
         source._line
     from source
-    left join currencies on currencies.currency_code = upper(source.currency)
 
 )
 

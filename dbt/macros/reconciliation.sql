@@ -1,0 +1,151 @@
+{# What fact_reconciliation and the leakage share. #}
+
+
+{# What the flags mean as one status; the first that applies. #}
+{% macro reconciliation_status() -%}
+    case
+        when is_duplicate_in_erp then 'duplicate_in_erp'
+        when is_missing_in_erp then 'missing_in_erp'
+        when is_missing_in_billing then 'missing_in_billing'
+        when is_currency_mismatch then 'currency_mismatch'
+        when is_amount_mismatch then 'amount_mismatch'
+        when is_timing_difference then 'timing_difference'
+        when is_metadata_mismatch then 'metadata_mismatch'
+        else 'perfect_match'
+    end
+{%- endmacro %}
+
+
+{# Whether NetSuite's time for a charge was not over at the end of a day. #}
+{% macro is_posting_awaited(stripe_created_at, day) -%}
+    {{ stripe_created_at }} + interval '{{ env_var("TIEOUT_TIMING_DIFFERENCE_HOURS", "24") | int }}' hour
+    > with_timezone(cast({{ day }} + interval '1' day as timestamp), 'UTC')
+{%- endmacro %}
+
+
+{# What is late only is settled: both sides have it, and agree. What is labelled wrongly waits for its label. #}
+{% macro is_unsettled(status) -%}
+    {{ status }} not in ('perfect_match', 'timing_difference')
+{%- endmacro %}
+
+
+{# What the books lack of an item, in its own currency; negative for what they have and should not. Across currencies
+   they have nothing in the item's own. #}
+{% macro lacking_amount(status) -%}
+    coalesce(if({{ status }} = 'currency_mismatch', stripe_amount, variance_amount), stripe_amount, 0)
+{%- endmacro %}
+
+
+{# NetSuite transactions that were delivered again with another amount, currency or external id:
+   transaction_id, corrected_batch (the newest batch that brought another), previous_amount (of the main line before it;
+   NULL where currency or external id became another too). Bronze is asked for those alone that came more than once.
+   since: what last_built() gave. #}
+{% macro netsuite_corrections(since) %}
+    {%- set transactions, lines = ref('stg_netsuite__transaction'), ref('stg_netsuite__transactionline') -%}
+    select
+        transaction_id,
+        _batch as corrected_batch,
+        if(bool_and(is_of_line), max(previous_amount)) as previous_amount
+    from (
+        select
+            *,
+            is_correction
+            and _batch = max(if(is_correction, _batch)) over (partition by transaction_id) as is_newest_correction
+        from (
+            select
+                id as transaction_id,
+                _batch,
+                false as is_of_line,
+                cast(null as decimal(19, 4)) as previous_amount,
+                row_number() over by_version > 1 and (
+                    currency is distinct from lag(currency) over by_version
+                    or externalid is distinct from lag(externalid) over by_version
+                ) as is_correction
+            from {{ source('netsuite', 'transaction') }}
+            where id in (
+                select transaction_id
+                from {{ transactions }}
+                where _batch > _first_batch {{ and_changed('external_id', since) }}
+            )
+            window by_version as (partition by id order by _file, _extracted_at, _line)
+
+            union all
+
+            select
+                transaction,
+                _batch,
+                true,
+                lag(foreignamount) over by_version,
+                row_number() over by_version > 1 and foreignamount is distinct from lag(foreignamount) over by_version
+            from {{ source('netsuite', 'transactionline') }}
+            where mainline and transaction in (
+                select transaction_id
+                from {{ lines }}
+                where _batch > _first_batch {{ and_of_changed_transaction('transaction_id', since) }}
+            )
+            window by_version as (partition by transaction, id order by _file, _extracted_at, _line)
+        )
+    )
+    where is_newest_correction
+    group by transaction_id, _batch
+{% endmacro %}
+
+
+{% macro and_of_changed_transaction(column, since) -%}
+    {%- if since %}
+    and {{ column }} in (
+        select transaction_id
+        from {{ ref('stg_netsuite__transaction') }}
+        where starts_with(external_id, 'ch_') {{ and_changed('external_id', since) }}
+    )
+    {%- endif %}
+{%- endmacro %}
+
+
+{# fact_reconciliation: both sides, what says whose they are, and what is open. #}
+{% macro changed_reconciliation(since) %}
+    {%- set moves, transactions = ref('stg_stripe__balance_transactions'), ref('stg_netsuite__transaction') -%}
+    select coalesce(source_id, balance_transaction_id) as charge_id from {{ moves }} as moves
+    where type = 'charge' and {{ is_changed('moves', since) }}
+    union
+    select external_id from {{ transactions }} as transactions
+    where starts_with(external_id, 'ch_') and {{ is_changed('transactions', since) }}
+    union
+    select transactions.external_id
+    from {{ ref('stg_netsuite__transactionline') }} as lines
+    inner join {{ transactions }} as transactions on transactions.transaction_id = lines.transaction_id
+    where lines.is_main_line and starts_with(transactions.external_id, 'ch_') and {{ is_changed('lines', since) }}
+    union
+    select charge_id from {{ ref('stg_stripe__charges') }} as charges where {{ is_changed('charges', since) }}
+    union
+    {{ ever_named('processor_reference', 'payments', 'payment_id', since) }}
+    union
+    -- a movement that names another charge than it did, or is no charge any more, leaves the one it named
+    select held.charge_id
+    from {{ this }} as held
+    inner join {{ moves }} as moves on moves.balance_transaction_id = held.balance_transaction_id
+    where (moves.type <> 'charge' or coalesce(moves.source_id, moves.balance_transaction_id) <> held.charge_id)
+        and {{ is_changed('moves', since) }}
+    union
+    -- what is open or names an organization that may be known by then; what another external id took away, another
+    -- currency code or another subsidiary
+    select held.charge_id
+    from {{ this }} as held
+    left join {{ ref('stg_netsuite__currency') }} as currencies
+        on currencies.currency_code = held.netsuite_currency
+    left join {{ ref('stg_app_db__organizations') }} as organizations
+        on organizations.netsuite_subsidiary_id = held.netsuite_subsidiary_id
+        and not organizations.is_deleted
+    where held.is_open
+        or held.is_metadata_mismatch
+        or held.org_id is null
+        or (held.netsuite_transaction_id is not null and currencies.currency_code is null)
+        or (held.netsuite_subsidiary_id is not null and organizations.org_id is distinct from held.org_id)
+        or held.netsuite_transaction_id in (
+            select transaction_id from {{ transactions }} as transactions where {{ is_changed('transactions', since) }}
+        )
+    union
+    {{ changed_by_rates('charge_id', this, 'item_date', 'spot', since) }}
+    union
+    {{ changed_base_currency() }}
+{% endmacro %}
