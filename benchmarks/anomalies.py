@@ -24,6 +24,7 @@ from statistics import fmean, pstdev
 from typing import Any
 
 import pyarrow as pa
+from benchmarks import _report
 
 from tieout.connections import execute, iceberg_catalog
 from tieout.generate.life import Life
@@ -51,6 +52,8 @@ DUE = ("overdue_receivable", "low_balance")
 # Anomalies that a run of the last day reads whole.
 SINCE = END - timedelta(days=LOOKBACK_DAYS - 20)
 Z_LIMIT, Z_DAYS = 3, 28
+# To reach: precision and recall at least, alerts per 10,000 clean rows at most.
+LEAST_SHARE, MOST_FALSE = 0.8, 5
 
 KEYS = {
     "organizations": "org_id",
@@ -83,14 +86,22 @@ class Tally:
     clean_rows: int = 0
 
     def line(self, name: str, kinds: tuple[str, ...] | list[str]) -> str:
+        put_in, true, false = (sum(counts[kind] for kind in kinds) for counts in (self.put_in, self.true, self.false))
+        shares = zip(self.shares(kinds), (".2f", ".2f", ".1f"), strict=True)
+        precision, recall, flood = ("-" if share is None else f"{share:{form}}" for share, form in shares)
+        return f"{name:26} {put_in:6} {true:5} {false:5} {precision:>10} {recall:>7} {flood:>21}"
+
+    def shares(self, kinds: tuple[str, ...] | list[str]) -> tuple[float | None, float | None, float | None]:
+        """Precision, recall, and alerts per 10,000 clean rows; None where there is nothing to count."""
         put_in, found, true, false, clean = (
             sum(counts[kind] for kind in kinds)
             for counts in (self.put_in, self.found, self.true, self.false, self.clean)
         )
-        precision = f"{true / (true + false):.2f}" if true + false else "-"
-        recall = f"{found / put_in:.2f}" if put_in else "-"
-        flood = f"{10_000 * clean / self.clean_rows:.1f}" if self.clean_rows else "-"
-        return f"{name:26} {put_in:6} {true:5} {false:5} {precision:>10} {recall:>7} {flood:>21}"
+        return (
+            true / (true + false) if true + false else None,
+            found / put_in if put_in else None,
+            10_000 * clean / self.clean_rows if self.clean_rows else None,
+        )
 
 
 def main(seeds: tuple[int, ...], plot: Path | None) -> None:
@@ -139,6 +150,20 @@ def report(ours: Tally, peer: Tally) -> None:
         print(f"  {kind:26} z-score recall {peer.found[kind] / max(peer.put_in[kind], 1):.2f}")
     for kind in DUE:
         print(ours.line(f"{kind} (due)", [kind]))
+    (precision, recall, flood), (z_precision, z_recall, z_flood) = ours.shares(kinds), peer.shares(every)
+    if None not in (precision, recall, flood, z_precision, z_recall, z_flood):
+        _report.record(
+            "anomalies",
+            "Anomalies put into generated companies",
+            [
+                _report.Figure("precision", precision, "", f"≥ {LEAST_SHARE}", precision >= LEAST_SHARE),
+                _report.Figure("recall", recall, "", f"≥ {LEAST_SHARE}", recall >= LEAST_SHARE),
+                _report.Figure("alerts per 10,000 clean rows", flood, "", f"≤ {MOST_FALSE}", flood <= MOST_FALSE),
+                _report.Figure("precision of a z-score", z_precision, "", None, None),
+                _report.Figure("recall of a z-score", z_recall, "", None, None),
+                _report.Figure("alerts of a z-score per 10,000 clean rows", z_flood, "", None, None),
+            ],
+        )
 
 
 def compiled() -> dict[str, str]:

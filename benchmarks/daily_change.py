@@ -1,102 +1,184 @@
-"""What a day costs dbt when history grows: the build of one day more of the same company, after ten years and one.
+"""What a day costs when history grows: the run of a day's changes after ten years of a company, and after one.
 
-python -m benchmarks.daily_change [invoices in ten years, 200,000 unless given]. Each company is generated, extracted
-and built whole; then it lives one day on, and the build of that day is timed, tests included. Both make the same number
-of documents a day, so the second history is a tenth of the first. The stack is one of the benchmark's own, in
-.tieout-bench, and is removed.
+    python -m benchmarks.daily_change                 2,000,000 invoices, 10,000 changed rows: dbt's time
+    python -m benchmarks.daily_change run             10,000,000 rows of history, 20,000 changed: the whole run's time
+    python -m benchmarks.daily_change [run] 200000    the same with another number of invoices
+
+Both histories have the same documents a day, so the second is a tenth of the first. A small company is generated and
+multiplied inside the database (_copies.py), extracted and built whole, and built once more a day later, because the
+first build after a whole load looks at everything again; neither is tested nor tied out. Then it lives on until enough
+rows have changed, and the run that loads them is timed: extraction, validation, dbt with every model and test, tie-out.
+The stack is one of the benchmark's own, in .tieout-bench, and is removed.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 
-from tieout.settings import PROJECT_ROOT, Settings, get_settings
+from benchmarks._stack import own_stack
 
-PORT_OFFSET = 3000
 LAST_DAY = date(2026, 10, 30)
 YEARS = (1, 10)
+# Invoices that the generator makes in ten years; the others are copies of them.
+GENERATED = 20_000
 
 
-@contextmanager
-def own_stack() -> Iterator[None]:
-    """The stack, on ports and in a folder of its own: the benchmark empties the lake."""
-    from tieout.local.progress import Board
-    from tieout.local.stack import down, up
+@dataclass(frozen=True)
+class Case:
+    """What is measured. part: the part of the run that the target is about, None for the whole of it.
 
-    home = PROJECT_ROOT / ".tieout-bench"
-    os.environ["TIEOUT_HOME"] = str(home)
-    os.environ["AIRFLOW_HOME"] = str(home / "airflow")
-    # Silver's first load of a table is one query; the demo's heap is made for small companies.
-    os.environ.setdefault("TIEOUT_TRINO_HEAP", "8G")
-    for name in ("postgres_port", "minio_port", "minio_console_port", "trino_port", "airflow_port"):
-        os.environ[f"TIEOUT_{name.upper()}"] = str(Settings.model_fields[name].default + PORT_OFFSET)
-    get_settings.cache_clear()
-    with Board() as board:
-        up(board)
-    get_settings.cache_clear()
-    try:
-        yield
-    finally:
-        down()
-        shutil.rmtree(home)
+    invoices, changed: invoices in ten years, and at least so many rows changed in the run that is timed.
+    """
+
+    name: str
+    title: str
+    invoices: int
+    changed: int
+    part: str | None
+    target: float
 
 
-def main(invoices: int) -> None:
-    from tieout.generate.plan import ROWS_PER_INVOICE
+DBT = Case("daily_change", "A day's change in dbt, as history grows", 2_000_000, 10_000, "dbt", 3.0)
+RUN = Case("daily_run", "A day's run, as history grows", 800_000, 20_000, None, 1.2)
 
+
+@dataclass(frozen=True)
+class Measured:
+    """A history's rows by table, the rows that had changed, and the seconds of each part of the run."""
+
+    held: dict[str, int]
+    changed: int
+    seconds: dict[str, float]
+
+    def of(self, part: str | None) -> float:
+        return self.seconds[part] if part else sum(self.seconds.values())
+
+
+def main(case: Case, invoices: int) -> None:
+    from benchmarks import _report
+
+    started = time.perf_counter()
     with own_stack():
-        seconds = {years: one_day(invoices * years // YEARS[-1] * ROWS_PER_INVOICE, years) for years in YEARS}
-    short, long = YEARS
-    print(f"dbt, one day after {long} years against after {short}: {seconds[long] / seconds[short]:.2f}×")
+        short, long = (one_history(years, invoices, case.changed) for years in YEARS)
+    figures = [
+        _report.Figure(
+            f"rows changed after {sum(measured.held.values()):,} rows of history",
+            measured.changed,
+            "rows",
+            f"≥ {case.changed:,}",
+            measured.changed >= case.changed,
+        )
+        for measured in (short, long)
+    ]
+    for part in (*long.seconds, None):
+        name = part or "the whole run"
+        seconds = [round(measured.of(part), 1) for measured in (short, long)]
+        figures += [
+            _report.Figure(f"{name}, {sum(measured.held.values()):,} rows of history", value, "s", None, None)
+            for measured, value in zip((short, long), seconds, strict=True)
+        ]
+        ratio = round(long.of(part) / short.of(part), 2)
+        target = f"≤ {case.target:g}" if part == case.part else None
+        reached = ratio <= case.target if target else None
+        figures.append(_report.Figure(f"{name}, after ten times the history", ratio, "×", target, reached))
+        print(f"{name}: {seconds[0]} s and {seconds[1]} s, {ratio}×{f', to be {target}' if target else ''}")
+    print(f"the benchmark took {(time.perf_counter() - started) / 60:.0f} minutes")
+    _report.record(case.name, case.title, figures)
 
 
-def one_day(rows: int, years: int) -> float:
-    """Seconds of the dbt build of the day after ``years`` years of a company of ``rows`` rows."""
+def one_history(years: int, invoices: int, enough: int) -> Measured:
+    """The run that loads ``enough`` changed rows or more after ``years``; in ten there are ``invoices``."""
+    from benchmarks._copies import IDS, Copies
     from tests.lake import fresh_app_database, fresh_lake
 
     from tieout import connections
     from tieout.generate import advance, generate
+    from tieout.generate.plan import ROWS_PER_INVOICE
+    from tieout.generate.world import ORGANIZATIONS
     from tieout.ml.tables import ensure_ml_tables
 
     fresh_app_database()
     fresh_lake()
     ensure_ml_tables()
-    generate(rows, 1, LAST_DAY.replace(year=LAST_DAY.year - years), LAST_DAY)
-    load_and_build(LAST_DAY)
-    changed = advance(1)
-    seconds, slowest = load_and_build(LAST_DAY + timedelta(days=1))
-    counts = "select count(*) from lake.silver.stg_app_db__{}"
-    held = [connections.query(counts.format(name))[0][0] for name in ("ar_invoices", "payment_allocations")]
-    print(
-        f"{years:>3} years, {held[0]:,} invoices, {held[1]:,} allocations; {changed.rows:,} rows in a day: "
-        f"dbt {seconds:.1f} s; slowest: " + ", ".join(f"{name} {took:.1f}" for name, took in slowest)
-    )
-    return seconds
+    start, day = LAST_DAY.replace(year=LAST_DAY.year - years), LAST_DAY
+    generated = min(GENERATED, invoices)
+    # The rate book has its size from the days alone.
+    rates = ((LAST_DAY - start).days + 1) * sum(len(organization.foreign) for organization in ORGANIZATIONS)
+    generate(rates + generated * years // YEARS[-1] * ROWS_PER_INVOICE, 1, start, LAST_DAY)
+    with connections.app_db(autocommit=True) as connection:
+        copies = Copies(connection, invoices // generated - 1)
+        copies.make()
+        land(day)
+        load(day)
+        days = 1
+        for work in (load, run):
+            copies.mark()
+            made = advance(days)
+            changed = sum(copies.follow().values()) + made.rows
+            for _ in range(days):
+                day += timedelta(days=1)
+                land(day)
+            measured = work(day)
+            # One day's changes are few where a long history is spread over small days.
+            days = -(-enough // changed)
+        seconds, slowest = measured
+        held = {table: connection.execute(f"select count(*) from {table}").fetchone()[0] for table in IDS}
+    print(f"{years} years: " + ", ".join(f"{rows:,} {table}" for table, rows in held.items()))
+    print(f"  {changed:,} rows changed: " + ", ".join(f"{part} {took:.1f} s" for part, took in seconds.items()))
+    print("  slowest in dbt: " + ", ".join(f"{name} {took:.1f}" for name, took in slowest))
+    return Measured(held, changed, seconds)
 
 
-def load_and_build(day: date) -> tuple[float, list[tuple[str, float]]]:
-    """Extract a day and build it; the build's seconds, and its slowest models with their tests."""
+def land(day: date) -> None:
+    """Take a day's deliveries; they are the same few whatever the history."""
     from tieout.batch import Batch
     from tieout.extract.landing import extract_landing
+    from tieout.sources import load_sources
+
+    for source in load_sources().values():
+        if source.kind == "landing":
+            extract_landing(source.name, Batch.of(day, "bench"))
+
+
+def load(day: date) -> None:
+    """Extract and build a day that nobody times."""
+    from tests.dbt import PROJECT, build
+
+    from tieout.batch import Batch
+    from tieout.extract.postgres import extract_app_db
+
+    extract_app_db(Batch.of(day, "bench"))
+    build(PROJECT, str(day), "--exclude-resource-type", "unit_test", "test")
+
+
+def run(day: date) -> tuple[dict[str, float], list[tuple[str, float]]]:
+    """One run: seconds of each of its parts, and dbt's slowest models with their tests."""
+    from tieout.batch import Batch
+    from tieout.bronze.validation import validate_bronze
+    from tieout.controls.tie_out import tie_out
     from tieout.extract.postgres import extract_app_db
     from tieout.orchestration.dbt_build import dbt_build
 
-    batch = Batch.of(str(day), "bench")
-    extract_app_db(batch)
-    for source in ("stripe", "netsuite"):
-        extract_landing(source, batch)
-    started = time.perf_counter()
-    records = dbt_build(batch)
-    seconds = time.perf_counter() - started
-    costs = {name: sum(node[2] for node in record["nodes"]) for name, record in records.items()}
+    batch = Batch.of(day, "bench")
+    seconds, records = {}, {}
+    for part, work in (
+        ("extraction", extract_app_db),
+        ("validation", validate_bronze),
+        ("dbt", lambda batch: records.update(dbt_build(batch, quiet=True))),
+        ("tie-out", tie_out),
+    ):
+        started = time.perf_counter()
+        work(batch)
+        seconds[part] = time.perf_counter() - started
+    costs = {name.rpartition(".")[2]: sum(node[2] for node in record["nodes"]) for name, record in records.items()}
     return seconds, sorted(costs.items(), key=lambda cost: -cost[1])[:12]
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)
+    words = sys.argv[1:]
+    chosen = RUN if "run" in words else DBT
+    numbers = [int(word) for word in words if word.isdigit()]
+    main(chosen, *(numbers or [chosen.invoices]))

@@ -1,9 +1,9 @@
 """The forecast's models on real series, beside published scores, a city's own forecast and the naive ones.
 
 python -m benchmarks.forecast [--data folder of the data] [--plots folder for the plots]. It also draws the plots of
-docs/forecast.md. Models, their combinations and the intervals were chosen on train parts of the M4 series
-(docs/forecast.md says how); which members of a combination speak is decided anew at each forecast, from what was known
-then. What this file reads of later parts it only scores.
+docs/forecast.md. Models, their combinations and the intervals are chosen on train parts of the M4 series, which
+--choose does again (_forecast_choice.py), reading nothing else; which members of a combination speak is decided anew at
+each forecast, from what was known then. What this file reads of later parts it only scores.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from benchmarks import _report
+from benchmarks._forecast_choice import choose
 from benchmarks._forecast_plots import draw_backtest, draw_forecast
 
 from tieout.ml.backtest import Plan, Score, backtest
@@ -26,9 +28,13 @@ from tieout.ml.intervals import Past
 from tieout.ml.models import History, Naive, SeasonalNaive, expect
 from tieout.ml.regular import MONTHLY, MONTHS_A_YEAR, WEEKLY, WEEKS_A_YEAR
 from tieout.ml.tables import LEVELS
+from tieout.ml.threads import one_thread
 from tieout.settings import PROJECT_ROOT
 
 M4_HORIZON = 13
+M4_SMAPE_TARGET = 8.0
+# An interval of 80 or 95 % is near enough within so many points.
+COVERAGE_POINTS = 5
 M4_ORIGINS = 4
 KNOWN_MONTHS = 3
 # Fewer earlier forecasts leave nothing to measure an interval by.
@@ -55,20 +61,26 @@ class City:
         return 100 * errors / sum(self.actual[year].sum() for year in years)
 
 
-def main(data: Path, plots: Path) -> None:
+def main(data: Path, plots: Path, choosing: bool) -> None:
     if not data.exists():
         print(f"skipped: there is no {data}; name the folder of the data with --data", file=sys.stderr)
         return
-    m4(data / "m4_weekly")
-    flows = [city(data / "philadelphia_budget" / "qcmr", name) for name in FLOWS]
+    if choosing:
+        choose(read_rows(data / "m4_weekly" / "Weekly-train.csv"))
+        return
+    with one_thread():
+        figures = m4(data / "m4_weekly")
+        flows = [city(data / "philadelphia_budget" / "qcmr", name) for name in FLOWS]
     print_city(flows)
+    _report.record("forecast", "Forecasts of 359 weekly series and of a city's cash", figures + city_figures(flows))
     plots.mkdir(parents=True, exist_ok=True)
     draw_forecast(flows, plots / "forecast.png")
     draw_backtest(flows, plots / "forecast-backtest.png")
 
 
-def m4(folder: Path) -> None:
+def m4(folder: Path) -> list[_report.Figure]:
     """sMAPE and MASE of all weekly series of the M4 competition, 13 weeks ahead, and the coverage of the intervals."""
+    figures = []
     train, test = read_rows(folder / "Weekly-train.csv"), read_rows(folder / "Weekly-test.csv")
     print(f"{f'M4 weekly, {len(train)} series, {M4_HORIZON} weeks ahead':<56}{'sMAPE':>8}{'MASE':>8}{'seconds':>10}")
     for model in (WEEKLY, Naive()):
@@ -78,13 +90,26 @@ def m4(folder: Path) -> None:
         label = "Tieout, " + model.name if model is WEEKLY else model.name
         print(f"  {label:<54}{smape(test, ahead):>8.3f}{mase(train, test, ahead):>8.3f}{seconds:>10.1f}")
         if model is WEEKLY:
-            ours = ahead
+            ours, error = ahead, smape(test, ahead)
+            figures.append(
+                _report.Figure("M4 weekly, sMAPE", error, "%", f"≤ {M4_SMAPE_TARGET}", error <= M4_SMAPE_TARGET)
+            )
+            figures.append(_report.Figure("M4 weekly, MASE", mase(train, test, ahead), "", None, None))
     for row in csv.DictReader((folder / "published_scores.csv").open()):
         print(f"  {row['method'] + ', published':<54}{row['weekly_smape']:>8}{row['weekly_mase']:>8}")
     pasts = [past_of(values) for values in train]
     for level in LEVELS:
         inside = [within(bounds(f, past, level), y) for f, past, y in zip(ours, pasts, test, strict=True)]
-        print(f"  weeks within the {level} % interval{100 * np.mean(inside):>29.1f} %")
+        share = 100 * float(np.mean(inside))
+        print(f"  weeks within the {level} % interval{share:>29.1f} %")
+        figures.append(covered(f"M4 weekly, weeks within the {level} % interval", share, level))
+    return figures
+
+
+def covered(what: str, share: float, level: int) -> _report.Figure:
+    """The share, in %, that lay within an interval of ``level`` %, and whether it is near enough."""
+    low, high = level - COVERAGE_POINTS, min(level + COVERAGE_POINTS, 100)
+    return _report.Figure(what, share, "%", f"{low} to {high}", low <= share <= high)
 
 
 def past_of(values: np.ndarray) -> Past:
@@ -174,6 +199,22 @@ def print_city(flows: list[City]) -> None:
         print(f"  {f'both flows, months within the {level} % interval':<60}" + "".join(f"{s:>10.1f} %" for s in shares))
 
 
+def city_figures(flows: list[City]) -> list[_report.Figure]:
+    figures = []
+    years = PERIODS["all years"]
+    for flow in flows:
+        ours, naive = flow.wape("Tieout", years), flow.wape("seasonal naive", years)
+        what = f"a city's {flow.name}, WAPE"
+        figures.append(_report.Figure(what, ours, "%", f"< {naive:.1f} (seasonal naive)", ours < naive))
+        for level in LEVELS:
+            figures.append(
+                covered(
+                    f"a city's {flow.name}, months within the {level} % interval", coverage(flow, level, years), level
+                )
+            )
+    return figures
+
+
 def coverage(flow: City, level: int, years: Iterable[int]) -> float:
     inside = [within(flow.intervals[year][level], flow.actual[year]) for year in years if year in flow.intervals]
     return 100 * float(np.mean(inside))
@@ -183,5 +224,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--plots", type=Path, default=PROJECT_ROOT / "docs" / "images")
+    parser.add_argument("--choose", action="store_true", help="compare settings on train parts alone, and end")
     arguments = parser.parse_args()
-    main(arguments.data, arguments.plots)
+    main(arguments.data, arguments.plots, arguments.choose)

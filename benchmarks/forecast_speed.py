@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from benchmarks import _report
 
 from tieout.ml.forecast import HORIZON_DAYS, forecast_all
 from tieout.ml.history import CashSeries
@@ -49,8 +50,16 @@ def main(count: int) -> None:
     print(f"  seconds                       {seconds:8.1f}   (limit {LIMIT_SECONDS} for 100 series)")
     print(f"  CPU seconds                   {cpu:8.1f}")
     print(f"  peak memory, all processes    {memory.peak / 2**20:8.0f}   MiB")
+    figures = [
+        _report.Figure("seconds", seconds, "s", f"≤ {LIMIT_SECONDS}", seconds <= LIMIT_SECONDS),
+        _report.Figure("CPU seconds", cpu, "s", None, None),
+        _report.Figure("peak memory of all processes", memory.peak / 2**20, "MiB", None, None),
+    ]
     for level, hits in inside.items():
-        print(f"  within the {level} % interval     {100 * np.mean(hits):8.1f}   % of days to come")
+        share = 100 * float(np.mean(hits))
+        figures.append(_report.Figure(f"days within the {level} % interval", share, "%", None, None))
+        print(f"  within the {level} % interval     {share:8.1f}   % of days to come")
+    _report.record("forecast_speed", f"{count} series of three years of days, {HORIZON_DAYS} days ahead", figures)
 
 
 def flow(random: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,6 @@
 """`tieout generate` into a database and a bucket of its own, beside psql's \\copy of the same rows into an empty copy.
 
-Run it on a stack that is up: python benchmarks/generate.py [rows]. The peer reads ready CSV files and has the same
+Run it on a stack that is up: python -m benchmarks.generate [rows]. The peer reads ready CSV files and has the same
 tables, keys and triggers; the generator makes its rows on the way, and the extracts and the truth with them.
 """
 
@@ -17,11 +17,14 @@ from functools import partial
 from pathlib import Path
 
 import boto3
+from benchmarks import _report
+from benchmarks._report import Figure
 from psycopg import sql
 
 from tieout import connections
 from tieout.extract.copy import psql_binary
 from tieout.generate import Summary, generate
+from tieout.generate.database import identifier
 from tieout.generate.life import TABLES
 from tieout.generate.target import Target
 from tieout.migrations import migrate
@@ -68,7 +71,7 @@ def reload(folder: Path) -> float:
     """Seconds that psql takes to load the generated tables once more from CSV files."""
     with connections.postgres(OURS) as conn:
         for table in TABLES:
-            statement = sql.SQL("copy {} to stdout (format csv)").format(sql.Identifier(table))
+            statement = sql.SQL("copy {} to stdout (format csv)").format(identifier(table))
             with (folder / f"{table}.csv").open("wb") as file, conn.cursor().copy(statement) as rows:
                 for block in rows:
                     file.write(block)
@@ -91,7 +94,14 @@ def report(rows: int, summary: Summary, peer: float) -> None:
         f"in {summary.seconds:.1f} s; {summary.rows / summary.seconds:,.0f} rows/s; peak memory {peak} MiB"
     )
     print(f"psql's \\copy of the {stored:,} rows alone: {peer:.1f} s, {stored / peer:,.0f} rows/s")
-    print(f"ratio {(summary.rows / summary.seconds) / (stored / peer):.2f} (above 1: faster than the copy)")
+    ratio = (summary.rows / summary.seconds) / (stored / peer)
+    print(f"ratio {ratio:.2f} (above 1: faster than the copy)")
+    figures = [
+        Figure("rows a second, as a multiple of psql's \\copy of the database's rows", ratio, "×", None, None),
+        Figure("rows a second", summary.rows / summary.seconds, "rows/s", None, None),
+        Figure("peak memory", peak, "MiB", None, None),
+    ]
+    _report.record("generate", f"Generator, {rows:,} rows asked for", figures)
 
 
 def main(rows: int) -> None:
