@@ -27,7 +27,9 @@ publish → alerts`
   with its build or with one of its tests. To build one model again, clear its task alone.
 * **When a task fails** nothing is published and readers keep the numbers of the run before. The last lines of the
   task's log say what was found, where, and what to do. Network trouble is retried; wrong data is not.
-* **What a run did** is in `lake.ops`: `runs`, `table_outcomes`, `control_totals`, `tie_out`, `publications`.
+* **Rows that drifted** between the source and Silver are read again by `tie_out` (or by `dbt_build`, when a test fails
+  because of them), which then builds what stands on them again: its log says `repaired 3 rows of …`.
+* **What a run did** is in `lake.ops`: `runs`, `table_outcomes`, `control_totals`, `tie_out`, `repairs`, `publications`.
 """
 
 with DAG(
@@ -77,7 +79,7 @@ with DAG(
         *(
             StepOperator(
                 task_id=f"extract_{source.name}",
-                call="tieout.extract.landing:extract_landing",
+                call="tieout.extract.pull:pull_and_extract",
                 before=(source.name,),
                 outlets=bronze_assets(source.name),
             )

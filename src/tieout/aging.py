@@ -28,6 +28,7 @@ FACTS = (
     "fact_control_account_differences",
     "fact_kpi_daily",
     "fact_holdings",
+    "fact_leakage_daily",
 )
 _AGING = """
 select side, currency, aging_bucket, count(*), sum(remaining_amount)

@@ -18,6 +18,7 @@ from tieout import connections
 from tieout.batch import Batch
 from tieout.controls import ops
 from tieout.controls.literals import literal
+from tieout.controls.repair import repaired_rows
 from tieout.errors import ConfigError, TieoutError
 from tieout.settings import get_settings
 from tieout.sources import RARELY, load_sources
@@ -35,7 +36,7 @@ class AlertError(TieoutError):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing worth telling. kind: quarantined, delivery, reconciliation, overdue or anomaly."""
+    """One thing worth telling. kind: quarantined, delivery, repair, reconciliation, overdue or anomaly."""
 
     kind: str
     text: str
@@ -56,7 +57,11 @@ def send_alerts(batch: Batch) -> list[Finding]:
     if not notifier:
         _record(batch, STORED, subject, text)
     elif _last_status(batch) != SENT:
-        deliver = _notifier(notifier, subject, text)
+        try:
+            deliver = _notifier(notifier, subject, text)
+        except ConfigError as error:
+            _record(batch, FAILED, subject, f"{text}\n\n{error}")
+            raise
         _record(batch, SENT, subject, text)
         try:
             deliver.notify({})
@@ -71,6 +76,7 @@ def gather(batch: Batch) -> list[Finding]:
     return [
         *_quarantined(batch),
         *deliveries(batch),
+        *repairs(batch),
         *_reconciliation(),
         *_overdue(batch),
         *_anomalies(batch),
@@ -91,6 +97,7 @@ def message(batch: Batch, findings: list[Finding]) -> tuple[str, str]:
 _WORDS = {
     "quarantined": "quarantined lines",
     "delivery": "deliveries not loaded",
+    "repair": "repaired rows",
     "reconciliation": "reconciliation exceptions",
     "overdue": "overdue receivables",
     "anomaly": "anomalies",
@@ -98,6 +105,7 @@ _WORDS = {
 _HEADINGS = {
     "quarantined": "Delivered lines that could not be read (lake.bronze.quarantine):",
     "delivery": "Tables and files that were not loaded (lake.ops.table_outcomes):",
+    "repair": "Rows that differed from their source and were read again (lake.ops.repairs):",
     "reconciliation": "Stripe against NetSuite, what does not match (lake.gold.fact_reconciliation):",
     "overdue": "Receivables past their due date (lake.gold.fact_ar_aging):",
     "anomaly": "What looks wrong (lake.gold.ml_anomaly_alerts):",
@@ -116,20 +124,30 @@ def _quarantined(batch: Batch) -> list[Finding]:
 def deliveries(batch: Batch) -> list[Finding]:
     """Files that were not loaded, and sources of which no file came.
 
-    No finding is an object without news of a day, and a silent day of a source that delivers rarely.
+    No finding is an object without news of a day, a file without rows, a manifest that holds, and a silent day of a
+    source that delivers rarely.
     """
     rare = ", ".join(literal(source.name) for source in load_sources().values() if source.arrives == RARELY)
     outcomes = ops.latest("table_outcomes", "source, entity", ops.of_run(batch.run_id, batch.day))
     rows = connections.query(
         f"with outcomes as ({outcomes}) "
         "select source, concat(coalesce(file, entity), ' ', status, ': ', reason) from outcomes "
-        "where status = 'failed' or (status = 'skipped' and file is not null) "
+        "where status = 'failed' or (status = 'skipped' and file is not null "
+        f"and not starts_with(reason, '{ops.EMPTY_FILE}') and not starts_with(reason, '{ops.VERIFIED_MANIFEST}')) "
         "union all "
         "select source, 'nothing was delivered' from outcomes "
         f"where not contains(cast(array[{rare}] as array(varchar)), source) "
         "group by source having bool_and(status = 'skipped' and file is null) order by 1, 2"
     )
     return [Finding("delivery", f"{source}: {text}") for source, text in rows]
+
+
+def repairs(batch: Batch) -> list[Finding]:
+    """Tables in which the run's tie-out found rows that differed, and mended them."""
+    return [
+        Finding("repair", f"{source}.{entity}: {rows:,} {'row' if rows == 1 else 'rows'}")
+        for source, entity, rows in repaired_rows(batch)
+    ]
 
 
 def _reconciliation() -> list[Finding]:
@@ -185,13 +203,23 @@ def _notifier(path: str, subject: str, text: str) -> Any:
     try:
         notifier = getattr(import_module(module), name)
         arguments = json.loads(get_settings().alert_notifier_arguments)
-    except (ImportError, AttributeError, ValueError) as error:
+        if not isinstance(arguments, dict):
+            raise ValueError("the arguments are no object")
+        return notifier(**_filled(arguments, subject, text))
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        # The arguments themselves are not shown: they may hold a password.
         raise ConfigError(
-            f"alert_notifier is {path!r} with alert_notifier_arguments {get_settings().alert_notifier_arguments!r}: "
-            f"{error}. Name the class of an installed Airflow notifier, and its arguments as a JSON object"
+            f"TIEOUT_ALERT_NOTIFIER is {path!r}, and it cannot be made of TIEOUT_ALERT_NOTIFIER_ARGUMENTS: {error}. "
+            "Name the class of an installed Airflow notifier, and its arguments as a JSON object"
         ) from error
-    filled = {
-        key: value.replace("{subject}", subject).replace("{text}", text) if isinstance(value, str) else value
-        for key, value in arguments.items()
-    }
-    return notifier(**filled)
+
+
+def _filled(value: Any, subject: str, text: str) -> Any:
+    """The value with {subject} and {text} of every text in it filled in, however deep."""
+    if isinstance(value, str):
+        return value.replace("{subject}", subject).replace("{text}", text)
+    if isinstance(value, list):
+        return [_filled(item, subject, text) for item in value]
+    if isinstance(value, dict):
+        return {name: _filled(item, subject, text) for name, item in value.items()}
+    return value

@@ -90,8 +90,13 @@ def sql(
         run(statement, format, user)
 
 
-@app.command()
+generating = typer.Typer(help="Make data: a company's life, or both sides of a large reconciliation.")
+app.add_typer(generating, name="generate")
+
+
+@generating.callback(invoke_without_command=True)
 def generate(
+    context: typer.Context,
     scale: Annotated[
         str, typer.Option(help="About how many rows: a number, or tiny, small, demo, large, huge.")
     ] = "demo",
@@ -105,11 +110,56 @@ def generate(
         typer.Option(min=0, help="Put in about N labelled anomalies of each kind a year; 0: suppliers with habits."),
     ] = None,
 ) -> None:
-    """Fill the app database, and landing, with a company's life."""
+    """Fill the app database, and landing, with a company's life; or deliver what a subcommand names."""
+    if context.invoked_subcommand:
+        given = [name for name in context.params if context.get_parameter_source(name).name == "COMMANDLINE"]
+        if given:
+            raise typer.BadParameter(f"write --{given[0]} after {context.invoked_subcommand}, if it has that option")
+        return
     with _clear_errors():
         from tieout.generate.command import run as make
 
         make(scale, seed, start, end, replace, advance, anomalies)
+
+
+@generating.command("reconciliation")
+def generate_reconciliation(
+    rows: Annotated[int, typer.Option(help="Charges, on either side.")] = 1_500_000,
+    missing: Annotated[
+        int, typer.Option(help="Charges on one side only: half not in the ERP, half not in billing.")
+    ] = 500,
+    mismatch: Annotated[int, typer.Option(help="Charges of which the ERP has another amount.")] = 1_000,
+    batch: Annotated[int, typer.Option(help="Charges of a file.")] = 150_000,
+    seed: Annotated[int, typer.Option(help="The same seed and date give the same files.")] = 1,
+    date: Annotated[
+        str | None,
+        typer.Option(help="Day of the delivery, YYYY-MM-DD; the day after the company's last one if not given."),
+    ] = None,
+    drift: Annotated[int, typer.Option(help="Charges posted more than 24 hours later.")] = 0,
+    duplicates: Annotated[int, typer.Option(help="Charges that the ERP has twice.")] = 0,
+    metadata: Annotated[int, typer.Option(help="Charges whose metadata names an organization that is not known.")] = 0,
+    currency: Annotated[int, typer.Option(help="Charges that the ERP has in another currency.")] = 0,
+) -> None:
+    """Deliver both sides of a reconciliation as Parquet, with exactly so many faults, and write down which."""
+    with _clear_errors():
+        from tieout.generate.reconciliation import Faults, Request
+        from tieout.generate.reconciliation_delivery import run as make
+
+        faults = Faults(missing, mismatch, drift, duplicates, metadata, currency)
+        make(lambda day: Request(rows, batch, seed, day, faults).check(), date)
+
+
+@app.command()
+def pull(
+    source: Annotated[str, typer.Argument(help="stripe")],
+    date: Annotated[str, typer.Option(help="The batch, YYYY-MM-DD.")],
+) -> None:
+    """Land what a source's API has for one date, as tieout_daily does where a key is set."""
+    with _clear_errors():
+        from tieout.extract.pull import pull as pull_day
+
+        for pulled in pull_day(source, date):
+            typer.echo(pulled)
 
 
 @app.command()

@@ -31,6 +31,7 @@ _FILE_LINEAGE = {
     "_file": "File in the landing bucket that held the newest version.",
     "_line": "Line (or row) of that file, from 1.",
 }
+_FIRST_BATCH = {"_first_batch": "Batch that brought the key first."}
 
 
 def render() -> dict[Path, str]:
@@ -61,7 +62,8 @@ def silver_columns(table: TableSpec) -> dict[str, str]:
         columns["is_currency_known"] = (
             "Whether the currency is in stg_app_db__currencies; if not, the exact amounts are NULL until it is."
         )
-    return columns | _LINEAGE | (_FILE_LINEAGE if table.kind == "landing" else _DATABASE_LINEAGE)
+    lineage = _LINEAGE | (_FILE_LINEAGE if table.kind == "landing" else _DATABASE_LINEAGE)
+    return columns | lineage | (_FIRST_BATCH if table.first_batch else {})
 
 
 def decimal_name(column: ColumnSpec) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tieout.connections import query
 
 # By fact, a query of one text. Where amounts have several currencies, the line is of the one with most rows.
-_NEWEST = "as_of_date = (select max(as_of_date) from lake.gold.{0})"
+# Every day that was run has KPIs. Another fact may have no row of it, and its own newest day would be an older one.
+_NEWEST = "as_of_date = (select max(as_of_date) from lake.gold.fact_kpi_daily)"
 LINES = {
     "fact_ar_invoices": """
         select format('%,d invoices in %s: %,.2f paid, %,.2f open, %,d at high risk', count(*), currency,
@@ -14,7 +15,7 @@ LINES = {
     "fact_ar_aging": f"""
         select format('%,.2f %s owed by customers, %,.2f of it overdue', sum(remaining_amount), currency,
             sum(if(is_overdue, remaining_amount, 0)))
-        from lake.gold.fact_ar_aging where {_NEWEST.format("fact_ar_aging")}
+        from lake.gold.fact_ar_aging where {_NEWEST}
         group by currency order by count(*) desc limit 1""",
     "fact_ap_bills": """
         select format('%,d bills in %s: %,.2f paid, %,.2f open', count(*), currency, sum(allocated_amount),
@@ -23,7 +24,7 @@ LINES = {
     "fact_ap_aging": f"""
         select format('%,.2f %s owed to suppliers, %,.2f of it overdue', sum(remaining_amount), currency,
             sum(if(is_overdue, remaining_amount, 0)))
-        from lake.gold.fact_ap_aging where {_NEWEST.format("fact_ap_aging")}
+        from lake.gold.fact_ap_aging where {_NEWEST}
         group by currency order by count(*) desc limit 1""",
     "fact_payments": """
         select format('%,d payments in %s: %,.2f moved, %,.2f not allocated yet', count(*), currency,
@@ -37,7 +38,7 @@ LINES = {
         select format('%s: DSO %.1f, DPO %.1f, cash conversion cycle %.1f days', organization_name, dso, dpo, ccc)
         from lake.gold.fact_kpi_daily as kpis
         join lake.gold.dim_organization as organizations on organizations.org_id = kpis.org_id
-        where {_NEWEST.format("fact_kpi_daily")} order by total_ar_amount desc nulls last limit 1""",
+        where {_NEWEST} order by total_ar_amount desc nulls last limit 1""",
     "fact_gl_entries": """
         select format('%,d lines in %s: debits %,.2f, credits %,.2f', count(*), currency, sum(debit_amount),
             sum(credit_amount))
@@ -49,15 +50,15 @@ LINES = {
     "fact_trial_balance": f"""
         select format('%,.2f debit and %,.2f credit in %s: sums to %,.2f', sum(debit_balance_amount),
             sum(credit_balance_amount), currency, sum(balance_amount))
-        from lake.gold.fact_trial_balance where {_NEWEST.format("fact_trial_balance")}
+        from lake.gold.fact_trial_balance where {_NEWEST}
         group by currency order by count(*) desc limit 1""",
     "fact_control_account_ties": f"""
         select format('%,d of %,d sub-ledgers tie to their control account', count_if(is_tied), count(*))
-        from lake.gold.fact_control_account_ties where {_NEWEST.format("fact_control_account_ties")}""",
+        from lake.gold.fact_control_account_ties where {_NEWEST}""",
     "fact_control_account_differences": f"""
         select format('%,d documents that do not tie', count(*))
         from lake.gold.fact_control_account_differences
-        where {_NEWEST.format("fact_control_account_differences")}""",
+        where {_NEWEST}""",
     "fact_financials": """
         select format('%,d rows of actuals, %,d of budgets, %,d of forecasts', count_if(scenario = 'Actual'),
             count_if(scenario = 'Budget'), count_if(scenario = 'Forecast'))
@@ -103,11 +104,36 @@ LINES = {
     "fact_holdings": f"""
         select format('%,d holdings worth %,.2f %s, %,d without a price', count(*), sum(base_market_value_amount),
             base_currency, count_if(is_price_missing))
-        from lake.gold.fact_holdings where {_NEWEST.format("fact_holdings")}
+        from lake.gold.fact_holdings where {_NEWEST}
         group by base_currency order by count(*) desc limit 1""",
     "fact_reconciliation": """
-        select format('%,d items of Stripe and NetSuite, %,d match', count(*), count_if(is_perfect_match))
+        select format('%,d items of Stripe and NetSuite, %,d match, %,d open', count(*), count_if(is_perfect_match),
+            count_if(is_open))
         from lake.gold.fact_reconciliation""",
+    "fact_leakage_daily": f"""
+        select format('%,.2f %s leak in %,d open items; %,d more await their posting', sum(leakage_amount), currency,
+            sum(items), sum(awaited_items))
+        from lake.gold.fact_leakage_daily where {_NEWEST}
+        group by currency order by sum(items) desc limit 1""",
+    "fact_processor_transactions": """
+        select format('%,d movements in %s: %,.2f taken from customers, %,.2f of fees', count(*), currency,
+            sum(if(is_revenue, amount, 0)), sum(total_fee_amount))
+        from lake.gold.fact_processor_transactions group by currency order by count(*) desc limit 1""",
+    "fact_processor_balance_daily": """
+        select format('%,.2f %s at Stripe, in %,d categories of movements', sum(net_amount), currency,
+            count(distinct reporting_category))
+        from lake.gold.fact_processor_balance_daily group by currency order by count(*) desc limit 1""",
+    "fact_payout_reconciliation": """
+        select format('%,d payouts, %,d tie with their movements, the bank and NetSuite', count(*),
+            count_if(status = 'tied'))
+        from lake.gold.fact_payout_reconciliation""",
+    "fact_processor_conflicts": """
+        select format('%,d versions of Stripe''s objects that contradict the one that counts', count(*))
+        from lake.gold.fact_processor_conflicts""",
+    "fact_erp_postings": """
+        select format('%,d postings of NetSuite in %s: debits %,.2f, credits %,.2f', count(*), base_currency,
+            sum(base_debit_amount), sum(base_credit_amount))
+        from lake.gold.fact_erp_postings group by base_currency order by count(*) desc limit 1""",
     "fact_cashflow_forecast_latest": """
         select format('%,.2f %s expected in 90 days, %,.2f in the worst case of ten', sum(closing_balance), currency,
             sum(closing_balance_lower_80))

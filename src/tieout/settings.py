@@ -60,10 +60,26 @@ class Settings(BaseSettings):
         le=100,
         description="Share of a landing file's lines that may be quarantined before the run fails.",
     )
+    repair_limit_rows: int = Field(
+        10_000,
+        ge=0,
+        description="Rows of a table that a run's tie-out mends by itself; where more differ, it fails. 0: none.",
+    )
+    full_tie_out_days: int = Field(
+        7,
+        ge=1,
+        description="Days after which a table that is tied out by changed months is compared whole again.",
+    )
     timing_difference_hours: int = Field(
         24,
         ge=0,
-        description="Hours between billing and ERP dates from which a match counts as a timing difference.",
+        description="Hours between billing and ERP dates beyond which a match counts as a timing difference.",
+    )
+
+    stripe_api_url: str = Field("https://api.stripe.com", description="Address of Stripe's API.")
+    stripe_api_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key that reads Stripe's API, best a restricted one; empty: Stripe comes as delivered files only.",
     )
 
     kpi_window_days: int = Field(

@@ -17,7 +17,7 @@ from rich.console import Console
 from tests.e2e.conftest import gold
 from tests.lake import empty_tables
 from tieout import aging, summary
-from tieout.connections import LANDING_BUCKET, app_db, query, s3_client
+from tieout.connections import LANDING_BUCKET, app_db, execute, query, s3_client
 from tieout.generate import DELETES, FAULTS, advance, generate, read_truth
 from tieout.highlights import highlights
 from tieout.orchestration.client import AirflowClient
@@ -170,6 +170,28 @@ def test_the_same_day_again_gives_the_same_gold(second: RunResult, run_day: RunD
     again = run_day(SECOND)
     assert again.batch.run_id != second.batch.run_id
     assert gold() == before
+
+
+def test_rows_that_drifted_are_mended_in_the_run(second: RunResult, run_day: RunDay) -> None:
+    """A customer that was committed long after its updated_at, and one that somebody removed from Silver."""
+    with app_db() as connection:
+        connection.execute("set local session_replication_role = replica")
+        ((late,),) = connection.execute(
+            "insert into customers (org_id, customer_number, name, country, currency, payment_terms_days, is_active,"
+            " created_at, updated_at) select id, 'LATE', 'Late', 'US', base_currency, 30, true, '2026-03-01Z',"
+            " '2026-03-01Z' from organizations order by id limit 1 returning id"
+        ).fetchall()
+    ((removed,),) = query(
+        "select min_by(customer_id, updated_at) from lake.silver.stg_app_db__customers where not is_deleted"
+    )
+    execute(f"delete from lake.silver.stg_app_db__customers where customer_id = '{removed}'")
+    mended = run_day(SECOND)
+    assert_gold_is_the_source()
+    run_id = mended.batch.run_id
+    repaired = query(f"select key, kind from lake.ops.repairs where run_id = '{run_id}' and status = 'repaired'")
+    assert sorted(repaired) == sorted([(str(late), "missing_in_lake"), (removed, "missing_in_lake")])
+    told = query(f"select text from lake.ops.alerts where run_id = '{run_id}'")
+    assert "app_db.customers: 2 rows" in told[0][0]
 
 
 def test_a_model_cleared_alone_is_built_alone(second: RunResult) -> None:

@@ -28,6 +28,10 @@ DELIVERIES = {
         "charges": "stripe_fivetran_seeds/charge_data.csv",
         "refunds": "stripe_fivetran_seeds/refund_data.csv",
         "payouts": "stripe_fivetran_seeds/payout_data.csv",
+        "payout_balance_transactions": "stripe_fivetran_seeds/payout_balance_transaction_data.csv",
+        "disputes": "stripe_fivetran_seeds/dispute_data.csv",
+        "invoices": "stripe_fivetran_seeds/invoice_data.csv",
+        "customers": "stripe_fivetran_seeds/customer_data.csv",
     },
     "netsuite": {
         "transaction": "netsuite_fivetran_seeds/netsuite2_transaction_data.csv",

@@ -113,6 +113,9 @@ def test_an_object_without_news_is_no_finding_and_a_silent_source_is() -> None:
             outcome(of, "stripe", "charges", "loaded", "charges.jsonl", ""),
             outcome(of, "stripe", "refunds", "skipped", None, "no delivery"),
             outcome(of, "stripe", "payouts", "failed", "payouts.csv", "no header"),
+            outcome(of, "stripe", "disputes", "skipped", "disputes.jsonl", "empty: it holds no rows"),
+            outcome(of, "stripe", "invoices", "skipped", "manifest.json", "manifest: its 2 files are there"),
+            outcome(of, "stripe", "customers", "skipped", "old.csv", "already loaded from another file"),
             outcome(of, "netsuite", "account", "skipped", None, "no delivery"),
             outcome(of, "netsuite", "customer", "skipped", None, "no delivery"),
             # Of these, files come on some days only.
@@ -122,4 +125,8 @@ def test_an_object_without_news_is_no_finding_and_a_silent_source_is() -> None:
         ]
     )
     told = [finding.text for finding in alerts.deliveries(of)]
-    assert told == ["netsuite: nothing was delivered", "stripe: payouts.csv failed: no header"]
+    assert told == [
+        "netsuite: nothing was delivered",
+        "stripe: old.csv skipped: already loaded from another file",
+        "stripe: payouts.csv failed: no header",
+    ]

@@ -38,8 +38,11 @@ MODELS = {
     """,
     "dbt_test_delivered": """
         {{ config(unique_key=['key'], incremental_strategy='newest_delivery') }}
-        select id as key, value, known.currency is not null as is_known, _extracted_at, _file, _line
-        from ({{ newest_delivered(source('scratch', 'dbt_test_lines'), key=['id'], waiting='not is_known') }}) as lines
+        select
+            id as key, value, known.currency is not null as is_known, _batch, _extracted_at, _file, _line, _first_batch
+        from ({{ newest_delivered(
+            source('scratch', 'dbt_test_lines'), key=['id'], waiting='not is_known', first_batch=true
+        ) }}) as lines
         left join {{ source('scratch', 'dbt_test_known') }} as known on known.currency = lines.currency
     """,
     "dbt_test_difference": """
@@ -160,7 +163,11 @@ class Extractions:
 
 
 class Deliveries:
-    """Files that come in any order, some with rows in a currency that is not known yet, some read anew."""
+    """Files that come in any order, some with rows in a currency that is not known yet, some read anew.
+
+    A file that is read anew is as it was or holds other values on other lines, and takes the place of what was read of
+    it or comes beside it.
+    """
 
     def __init__(self, chance: random.Random) -> None:
         self.chance, self.now, self.files, self.known = chance, START, {}, {"USD"}
@@ -173,7 +180,11 @@ class Deliveries:
             again = self.files and self.chance.random() < 0.3
             name = self.chance.choice(list(self.files)) if again else self.names.pop()
             if again:
-                connections.execute(f"delete from lake.scratch.dbt_test_lines where _file = '{name}'")
+                if self.chance.random() < 0.5:
+                    connections.execute(f"delete from lake.scratch.dbt_test_lines where _file = '{name}'")
+                if self.chance.random() < 0.5:
+                    rows = [(key, self.chance.randint(0, 99), currency) for key, _, currency in self.files[name]]
+                    self.files[name] = self.chance.sample(rows, len(rows))
             else:
                 keys = self.chance.choices(KEYS, k=self.chance.randint(1, 6))
                 currencies = self.chance.choices(["USD", "KWD"], k=len(keys))
@@ -181,18 +192,24 @@ class Deliveries:
                     (key, self.chance.randint(0, 99), c) for key, c in zip(keys, currencies, strict=True)
                 ]
             lines = enumerate(self.files[name], start=1)
-            insert("dbt_test_lines", [(*row, FIRST_DAY, self.now, name, number) for number, row in lines])
+            insert("dbt_test_lines", [(*row, day_of(name), self.now, name, number) for number, row in lines])
 
     def learn(self) -> None:
         self.known.add("KWD")
         insert("dbt_test_known", [("KWD",)])
 
     def expected(self) -> list[tuple]:
-        held = {}
+        """(key, value, is_known, file, line, batch that brought the key first)"""
+        held, first = {}, {}
         for name in sorted(self.files):
             for number, (key, value, currency) in enumerate(self.files[name], start=1):
-                held[key] = (key, value, currency in self.known, name, number)
+                first.setdefault(key, day_of(name))
+                held[key] = (key, value, currency in self.known, name, number, first[key])
         return sorted(held.values())
+
+
+def day_of(file: str) -> date:
+    return date.fromisoformat(file[:10])
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -214,7 +231,7 @@ def test_silver_and_gold_hold_what_happened_whatever_the_order(project, seed):
 
         events = rows_of("dbt_test_extracted", "key, value, is_deleted, _extracted_at, _values_at")
         assert events == extractions.expected(), f"seed {seed}, step {step}"
-        lines = rows_of("dbt_test_delivered", "key, value, is_known, _file, _line")
+        lines = rows_of("dbt_test_delivered", "key, value, is_known, _file, _line, _first_batch")
         assert lines == deliveries.expected(), f"seed {seed}, step {step}"
         assert rows_of("dbt_test_difference", "id, day, value") == sorted((*key, v) for key, v in truth.items())
 
@@ -223,7 +240,7 @@ def test_silver_and_gold_hold_what_happened_whatever_the_order(project, seed):
     assert {name: snapshots(name) for name in before} == before, "a build without news must write nothing"
     build(project, str(FIRST_DAY), "--full-refresh")
     assert rows_of("dbt_test_extracted", "key, value, is_deleted, _extracted_at, _values_at") == events
-    assert rows_of("dbt_test_delivered", "key, value, is_known, _file, _line") == lines
+    assert rows_of("dbt_test_delivered", "key, value, is_known, _file, _line, _first_batch") == lines
 
 
 def test_a_day_is_rewritten_and_the_others_stay(project):

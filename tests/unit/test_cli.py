@@ -12,7 +12,21 @@ from tieout.errors import StackError
 
 def test_help_names_every_verb() -> None:
     out = CliRunner().invoke(app, ["--help"]).output
-    verbs = ("up", "down", "status", "logs", "sql", "generate", "run", "aging", "tie-out", "alerts", "budget", "demo")
+    verbs = (
+        "up",
+        "down",
+        "status",
+        "logs",
+        "sql",
+        "generate",
+        "pull",
+        "run",
+        "aging",
+        "tie-out",
+        "alerts",
+        "budget",
+        "demo",
+    )
     for verb in verbs:
         assert f" {verb} " in out
 
