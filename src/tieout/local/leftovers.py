@@ -5,11 +5,15 @@ by Postgres' own pid file: never by a process name.
 """
 
 import contextlib
+import time
 
 import psutil
 
 from tieout.local import layout
 from tieout.local.supervise import TAG
+
+# A process younger than this that shows no environment is looked at again.
+STARTING_SECONDS = 2
 
 
 def find() -> list[psutil.Process]:
@@ -20,12 +24,21 @@ def find() -> list[psutil.Process]:
     )
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid not in mine and process.environ().get(TAG) == home:
+            if process.pid not in mine and environment(process).get(TAG) == home:
                 found.append(process)
     postgres = _postmaster()
     if postgres and postgres not in found:
         found.append(postgres)
     return found
+
+
+def environment(process: psutil.Process) -> dict[str, str]:
+    """What the process was started with. One that just becomes another program has none for an instant."""
+    held = process.environ()
+    while not held and time.time() - process.create_time() < STARTING_SECONDS:
+        time.sleep(0.01)
+        held = process.environ()
+    return held
 
 
 def stop(seconds: float = 20) -> int:

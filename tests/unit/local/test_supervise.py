@@ -74,6 +74,17 @@ def test_what_outlives_a_killed_supervisor_is_found_and_stopped(sleeper: Program
     wait_for(lambda: not orphan.is_running())
 
 
+def test_a_process_that_only_just_starts_is_known_by_its_environment() -> None:
+    """For an instant on its way to its program's first instruction it has none."""
+    for _ in range(20):
+        child = psutil.Popen(["sleep", "60"], env={supervise.TAG: "a stack"})
+        try:
+            assert leftovers.environment(child) == {supervise.TAG: "a stack"}
+        finally:
+            child.kill()
+            child.wait()
+
+
 def test_the_processes_of_another_stack_are_left_alone(
     sleeper: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
