@@ -153,7 +153,7 @@ LINES = {
             count_if(kind not in ('overdue_receivable', 'low_balance') and severity = 'high'),
             count_if(kind = 'overdue_receivable'))
         from lake.gold.ml_anomaly_alerts
-        where run_date = (select max(run_date) from lake.gold.ml_anomaly_alerts)""",
+        where run_date = (select max(as_of_date) from lake.gold.fact_kpi_daily)""",
 }
 
 

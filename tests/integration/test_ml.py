@@ -425,6 +425,28 @@ def test_what_is_dismissed_is_not_raised_again(books, app, monkeypatch):
         assert history.fetchall() == [("dismissed",), ("new",)]
 
 
+def test_the_list_is_of_the_newest_published_run_although_it_raised_nothing(books, monkeypatch, capsys):
+    run_anomalies(BATCH)
+    published = [DAY]
+
+    def in_gold(sql, params=()):
+        """Gold is not published here; the candidate has the same alerts."""
+        days = ", ".join(f"('ml_anomaly_alerts', date '{day}'), ('dim_date', date '2019-12-31')" for day in published)
+        sql = sql.replace("lake.ops.publications", f"(values {days}) as published (relation, batch)")
+        return query(sql.replace("lake.gold.ml_anomaly_alerts", f"lake.{ALERTS.identifier}"), params)
+
+    monkeypatch.setattr(connections, "query", in_gold)
+    alert_status.run(dismiss=None, acknowledge=None, reason=None)
+    assert f" alerts of {DAY}" in capsys.readouterr().out
+    published.append(DAY + timedelta(days=1))
+    alert_status.run(dismiss=None, acknowledge=None, reason=None)
+    assert capsys.readouterr().out == "There are no alerts.\n"
+    # An older day that is run again takes nothing back.
+    published.append(DAY - timedelta(days=1))
+    alert_status.run(dismiss=None, acknowledge=None, reason=None)
+    assert capsys.readouterr().out == "There are no alerts.\n"
+
+
 @pytest.mark.parametrize(
     "statement",
     [

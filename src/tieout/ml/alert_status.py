@@ -22,10 +22,11 @@ select distinct on (alert_id) alert_id, status
 from review.ml_alert_status
 order by alert_id, decided_at desc, id desc
 """
+# A run that raised nothing leaves no row among the alerts, so what was published tells which run is the newest.
 _NEWEST = """
 select alert_id, severity, kind, run_date, reason
 from lake.gold.ml_anomaly_alerts
-where run_date = (select max(run_date) from lake.gold.ml_anomaly_alerts)
+where run_date = (select max(batch) from lake.ops.publications where relation = 'ml_anomaly_alerts')
 order by case severity when 'high' then 1 when 'medium' then 2 else 3 end, kind, amount desc, alert_id
 """
 
