@@ -10,6 +10,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from tests.dbt import PROJECT, build
 from tests.lake import fresh_app_database, fresh_lake
 
 from tieout import alerts, connections, sources
@@ -162,8 +163,6 @@ def assert_bronze_gives(batch: Batch, *tables: str) -> None:
     """A rebuild of Silver from Bronze alone has the rows that Silver has."""
     before = {table: silver(table) for table in tables}
     models = [table.rpartition(".")[2] for table in tables]
-    from tests.dbt import PROJECT, build
-
     build(PROJECT, str(batch), "--full-refresh", "--select", *models, "--exclude-resource-type", "unit_test", "test")
     for table in tables:
         assert silver(table) == before[table], table
@@ -472,3 +471,64 @@ def test_drift_in_an_old_month_waits_for_the_comparison_of_the_whole(
         ("app_db", "bank_transactions", deleted, "missing_in_lake"),
     }
     assert_bronze_gives(batch, BANK)
+
+
+# --- a repair that broke off in a run that is never taken up again --------------------------------------------------
+
+
+@pytest.mark.parametrize("day", [SECOND, THIRD], ids=["the same day again", "a later day"])
+def test_a_repair_that_broke_off_is_finished_by_a_new_run(
+    second: Batch, app: psycopg.Connection, foreseen: list[Batch], monkeypatch: pytest.MonkeyPatch, day: str
+) -> None:
+    """A row that was gone from the source is gone from Silver: of what was built, no changed file tells that it was."""
+    broken = new_batch(SECOND)
+    load(broken)
+    # Of no transfer and of no payment: nothing else has to go with it.
+    ((gone,),) = app.execute(
+        "delete from bank_transactions where id = (select id from bank_transactions where transfer_group_id is null "
+        "and payment_id is null and to_char(created_at at time zone 'UTC', 'YYYY-MM') = '2026-10' order by id limit 1) "
+        "returning id::text"
+    ).fetchall()
+    (altered,) = some(SUPPLIERS, "supplier_id", 1)
+    connections.execute(f"update {SUPPLIERS} set country = 'ZZ' where supplier_id = '{altered}'")
+
+    def breaks_off(*arguments: object, **options: object) -> dict:
+        raise TransformationError("connection refused", passing=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tieout.orchestration.dbt_build.dbt_build", breaks_off)
+        with pytest.raises(TransformationError):
+            tie_out.tie_out(broken)
+    expected = {
+        ("app_db", "bank_transactions", gone, "missing_in_source"),
+        ("app_db", "suppliers", altered, "different"),
+    }
+    assert repairs(broken, "begun") == expected
+
+    batch = new_batch(day)
+    load(batch)
+    # As on long histories, where a fact looks at changed files only.
+    models = ["stg_app_db__bank_transactions", "stg_app_db__suppliers", "fact_bank_transactions"]
+    build(PROJECT, str(batch), "--select", *models, "--exclude-resource-type", "unit_test", "test", narrow_from_rows=1)
+    fact = f"from lake.gold_candidate.fact_bank_transactions where bank_transaction_id = '{gone}'"
+    assert connections.query(f"select count(*) {fact}") == [(1,)], "which is why the repair must be finished"
+    # A build that had failed for that row would have been given it too, although Silver ties.
+    assert {(row.table.name, row.rows) for row in tie_out.mend_silver(batch)} == {
+        ("bank_transactions", 1),
+        ("suppliers", 1),
+    }
+
+    assert not tie_out.tie_out(batch).drifts
+    assert connections.query(f"select count(*) {fact}") == [(0,)]
+    assert connections.query(f"select is_deleted from {BANK} where bank_transaction_id = '{gone}'") == [(True,)]
+    assert (repairs(batch), repairs(broken, "begun")) == (expected, expected)
+    assert repair.unfinished(tie_out._described()) == []
+    assert foreseen == [batch]
+    assert_bronze_gives(batch, BANK, SUPPLIERS)
+
+    again = new_batch(day)
+    load(again)
+    with monkeypatch.context() as patch:
+        patch.setattr("tieout.orchestration.dbt_build.dbt_build", breaks_off)
+        assert not tie_out.tie_out(again).drifts
+    assert repairs(again) == set(), "it was done once"

@@ -57,7 +57,7 @@ class Engine:
         return self.total(self.row_hash(table))
 
     def key_text(self, table: TableSpec) -> str:
-        """The expression of the text of a row's key; `key_text` makes the same of a key's values."""
+        """The expression of the text of a row's key."""
         return self.row_text(key_columns(table))
 
     def key_bucket(self, table: TableSpec, bits: int) -> str:
@@ -96,17 +96,6 @@ def compared(table: TableSpec) -> tuple[ColumnSpec, ...]:
 
 def key_columns(table: TableSpec) -> tuple[ColumnSpec, ...]:
     return tuple(table.column(name) for name in table.key)
-
-
-def key_text(table: TableSpec, key: Sequence[str | None]) -> str:
-    """The text of a key whose columns have these texts (as `Engine.key_values` gives them)."""
-    parts = []
-    for column, value in zip(key_columns(table), key, strict=True):
-        if value is None:
-            parts.append(NULL_MARK)
-        else:
-            parts.append(f"{len(value)}:{value}" if _is_free_text(column) else value)
-    return "|".join(parts)
 
 
 def _is_free_text(column: ColumnSpec) -> bool:

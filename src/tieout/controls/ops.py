@@ -122,7 +122,10 @@ TABLES: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
             **_TABLE,
             "key": ("varchar", "The row's key; the values of a key of several columns stand between slashes."),
             "kind": ("varchar", "missing_in_lake, missing_in_source or different."),
-            "status": ("varchar", "begun; repaired: Silver and all on it were built again; left: it still differs."),
+            "status": (
+                "varchar",
+                "begun; repaired, by that run or a later one: Silver and all on it were built again; left: it differs.",
+            ),
             "repaired_at": (
                 "timestamp(6) with time zone",
                 "When the source was read again, which is the row's _extracted_at in Bronze; NULL where it was not.",

@@ -8,7 +8,9 @@ then right, and for what came in files it always was: Silver's rows of those key
 that Bronze has of the keys, as a rebuild would (dbt/macros/repair.sql).
 
 More differing rows than TIEOUT_REPAIR_LIMIT_ROWS in a table are no slip, and nothing is touched. lake.ops.repairs has
-every row from the moment its repair begins, so that one that broke off is finished by the next try.
+every row from the moment its repair begins until a run, that one or a later one, has built what stands on it: a repair
+that broke off is finished by whichever try or run comes next. What is to be built again is therefore always read from
+there, and not what the run at hand has found.
 """
 
 from __future__ import annotations
@@ -18,17 +20,25 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tieout import connections
 from tieout.batch import Batch
-from tieout.bronze.schema import NAMESPACE, SCRATCH, source_schema
-from tieout.bronze.writer import DELETE, UPSERT, ParquetStream, RepairWriter, replace_files
+from tieout.bronze.schema import NAMESPACE, source_schema
+from tieout.bronze.writer import DELETE, UPSERT, RepairWriter
 from tieout.controls import ops
-from tieout.controls.checksum import BRONZE, SILVER, key_text
-from tieout.controls.drift import MISSING_IN_LAKE, MISSING_IN_SOURCE, DifferingRow, differing_deliveries, differing_rows
+from tieout.controls.checksum import BRONZE, SILVER, Engine
+from tieout.controls.drift import (
+    MISSING_IN_LAKE,
+    MISSING_IN_SOURCE,
+    DifferingRow,
+    Key,
+    differing_deliveries,
+    differing_rows,
+)
+from tieout.controls.literals import literal
 from tieout.controls.totals import ROWS, silver_totals, source_totals
 from tieout.errors import DriftError, ExtractionError, TransformationError
 from tieout.settings import get_settings
@@ -44,6 +54,15 @@ log = logging.getLogger(__name__)
 
 KEYS_LISTED = 100
 BEGUN, REPAIRED, LEFT = "begun", "repaired", "left"
+_ROWS_SHOWN = 3
+_BETWEEN_VALUES = " / "
+# The lines of rows whose repair was begun and that no run has repaired since. That a later comparison left the row as
+# it is ends nothing: what stands on it was not built.
+_UNFINISHED = (
+    "(select * from (select *, max(if(status = 'repaired', recorded_at)) over (partition by source, entity, key) "
+    f"as concluded_at from {ops.SCHEMA}.repairs) "
+    "where status = 'begun' and (concluded_at is null or recorded_at > concluded_at))"
+)
 # A fact compares all its rows where it would look at those of written files only: what a row was before is in none.
 _COMPARE_WHOLE = {"narrow_from_rows": 2**62}
 
@@ -81,6 +100,19 @@ class Repair:
         return [ops.DriftRow(*of, shown(row), row.kind) for row in self.rows[:KEYS_LISTED]]
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """A table's rows whose repair was begun, by whatever run, and concluded by none.
+
+    rows: how many; kinds: how they differed; some: the first of them, each as its kind and key.
+    """
+
+    table: TableSpec
+    rows: int
+    kinds: frozenset[str]
+    some: tuple[str, ...]
+
+
 class TooMuchDrift(DriftError):
     """More rows differ than a run mends by itself. found: the tables that drift, with some of their rows."""
 
@@ -91,13 +123,13 @@ class TooMuchDrift(DriftError):
 
 def shown(row: DifferingRow) -> str:
     """A row's key for a person."""
-    return " / ".join(value or "" for value in row.key)
+    return _BETWEEN_VALUES.join(value or "" for value in row.key)
 
 
-def read_rows_again(batch: Batch, tables: Sequence[TableSpec], drifting: Collection[TableSpec]) -> list[Repair]:
-    """Put Bronze right and take the differing rows out of Silver; returns the tables of which there are any.
+def read_rows_again(batch: Batch, tables: Sequence[TableSpec], drifting: Collection[TableSpec]) -> list[Unfinished]:
+    """Put Bronze right; returns what `rebuild` must then build again, with what an earlier repair left unfinished.
 
-    tables: every table that Silver has; drifting: those of them whose totals differ. `rebuild` must follow.
+    tables: every table that Silver has; drifting: those of them whose totals differ.
     Raises TooMuchDrift, with nothing touched but lake.ops.
     """
     limit = get_settings().repair_limit_rows
@@ -116,16 +148,28 @@ def read_rows_again(batch: Batch, tables: Sequence[TableSpec], drifting: Collect
         found = [repair for repair in [*found, *read] if repair.rows]
         ops.record_drift([row for repair in found for row in repair.drift(batch)])
         _hold_to_limit(batch, found, limit)
-        for repair in found:
-            _upload_keys(repair)
         ops.record_repairs([row for repair in found for row in repair.recorded(batch, BEGUN)])
         for repair in read:
             if repair.rows:
                 _write_to_bronze(batch, repair, connection, snapshot)
     ops.record_control_totals(totals)
-    for repair in found:
-        _take_out_of_silver(repair.table)
-    return found
+    return unfinished(tables)
+
+
+def unfinished(tables: Iterable[TableSpec]) -> list[Unfinished]:
+    """What repairs have begun and none has concluded, of each of the tables of which there is any."""
+    described = {(table.source, table.name): table for table in tables}
+    rows = connections.query(
+        "select source, entity, count(distinct key), array_agg(distinct kind), "
+        f"slice(array_sort(array_agg(distinct kind || ' ' || key)), 1, {_ROWS_SHOWN}) "
+        f"from {_UNFINISHED} group by 1, 2 order by 1, 2"
+    )
+    return [
+        Unfinished(described[source, entity], count, frozenset(kinds), tuple(some))
+        for source, entity, count, kinds, some in rows
+        # A table that is no longer described has no model to build.
+        if (source, entity) in described
+    ]
 
 
 def look_for_rows(tables: Iterable[TableSpec]) -> list[Repair]:
@@ -151,55 +195,46 @@ def look_for_rows(tables: Iterable[TableSpec]) -> list[Repair]:
 
 def rebuild(
     batch: Batch,
-    repairs: Sequence[Repair],
+    begun: Sequence[Unfinished],
     everything: bool = False,
     changed: Callable[[Records], None] = _unheard,
     afterwards: Callable[[Batch], None] = _nothing_more,
 ) -> Records:
-    """Build and test Silver's models of the repaired tables and all that stands on them, and record that it is done.
+    """Let Silver read these rows from Bronze again, build and test what stands on them, and record them as repaired.
 
     everything: all models, because a build before had failed. changed, and what is returned: as of `dbt_build`.
     afterwards: what else stands on the models; until it is done, the repair counts as begun.
     Raises DriftError when what stands on the repaired rows does not hold.
     """
-    kinds = {row.kind for repair in repairs for row in repair.rows}
-    records = _build(batch, {repair.table for repair in repairs}, kinds, everything, changed)
+    for repair in begun:
+        _take_out_of_silver(repair.table)
+    kinds = {kind for repair in begun for kind in repair.kinds}
+    records = _build(batch, {repair.table for repair in begun}, kinds, everything, changed)
     afterwards(batch)
-    ops.record_repairs([row for repair in repairs for row in repair.recorded(batch, REPAIRED)])
-    for repair in repairs:
+    _conclude(batch, [repair.table for repair in begun])
+    for repair in begun:
         log.warning(
             "repaired %d %s of %s.%s: %s",
             *(
-                len(repair.rows),
-                "row" if len(repair.rows) == 1 else "rows",
+                repair.rows,
+                "row" if repair.rows == 1 else "rows",
                 repair.table.source,
                 repair.table.name,
-                _some(repair.rows),
+                ", ".join(repair.some) + (", …" if repair.rows > len(repair.some) else ""),
             ),
         )
     return records
 
 
 def finish(batch: Batch, tables: Sequence[TableSpec], afterwards: Callable[[Batch], None] = _nothing_more) -> None:
-    """Build what a repair of this run had begun and not ended, if there is one. afterwards: as of `rebuild`."""
-    newest = ops.latest("repairs", "source, entity, key", ops.of_run(batch.run_id, batch.day))
-    rows = [
-        ops.RepairRow(*row)
-        for row in connections.query(
-            "select run_id, batch, source, entity, key, kind, status, repaired_at "
-            f"from ({newest}) where status = '{BEGUN}'"
-        )
-    ]
-    begun = {(row.source, row.entity) for row in rows}
-    repaired = [table for table in tables if (table.source, table.name) in begun]
-    if not repaired:
-        return
-    log.warning("finishing the repair of %s", ", ".join(f"{table.source}.{table.name}" for table in repaired))
-    for table in repaired:
-        _take_out_of_silver(table)
-    _build(batch, set(repaired), {row.kind for row in rows})
-    afterwards(batch)
-    ops.record_repairs([replace(row, status=REPAIRED) for row in rows])
+    """Build what a repair had begun and not ended, in a try of this run or in another run; recorded as this run's.
+
+    No comparison need tell of it: a row that is gone from the source is gone from Silver too, and a fact that is built
+    from changed files alone still has it. afterwards: as of `rebuild`.
+    """
+    if begun := unfinished(tables):
+        log.warning("finishing the repair of %s", ", ".join(f"{r.table.source}.{r.table.name}" for r in begun))
+        rebuild(batch, begun, afterwards=afterwards)
 
 
 def repaired_rows(batch: Batch) -> list[tuple[str, str, int]]:
@@ -249,26 +284,16 @@ def _hold_to_limit(batch: Batch, found: Sequence[Repair], limit: int) -> None:
     )
 
 
-def _scratch(table: TableSpec) -> str:
-    return f"reread_{table.identifier}"
+def _is_read_again(table: TableSpec, engine: Engine) -> str:
+    """The condition that a row's key is among those whose repair was begun and not concluded.
 
-
-def _is_read_again(table: TableSpec, key: str) -> str:
-    """The condition that a row's key, as an expression of its text, is among those of the table's repair."""
-    return f"{key} in (select key from lake.{SCRATCH}.{_scratch(table)})"
-
-
-def _upload_keys(repair: Repair) -> None:
-    """The keys' texts as a table of their own, replaced whole."""
-    import pyarrow as pa
-    from pyiceberg.expressions import AlwaysTrue
-
-    schema = pa.schema([pa.field("key", pa.string())])
-    scratch = connections.iceberg_catalog().create_table_if_not_exists((SCRATCH, _scratch(repair.table)), schema=schema)
-    keys = [key_text(repair.table, row.key) for row in repair.rows]
-    with ParquetStream(f"{scratch.location()}/data", schema, threads=1) as stream:
-        stream.write(pa.RecordBatch.from_arrays([pa.array(keys, pa.string())], schema=schema))
-    replace_files(scratch, AlwaysTrue(), stream.written.files)
+    Keys are compared as lake.ops shows them: one that shows like another's is read again with it, which does no harm.
+    """
+    values = ", ".join(f"coalesce({value}, '')" for value in engine.key_values(table))
+    return (
+        f"concat_ws({literal(_BETWEEN_VALUES)}, {values}) in (select key from {_UNFINISHED} "
+        f"where source = {literal(table.source)} and entity = {literal(table.name)})"
+    )
 
 
 def _write_to_bronze(batch: Batch, repair: Repair, connection: psycopg.Connection, snapshot: Snapshot) -> None:
@@ -290,24 +315,25 @@ def _write_to_bronze(batch: Batch, repair: Repair, connection: psycopg.Connectio
                 "snapshot; nothing was written. Run the day again"
             )
         if len(there) < len(repair.rows):
-            gone = {key_text(table, row.key) for row in repair.rows if row.kind == MISSING_IN_SOURCE}
+            gone = {row.key for row in repair.rows if row.kind == MISSING_IN_SOURCE}
             for keys in _known_keys(table, gone):
                 writer.write(keys, op=DELETE)
 
 
-def _known_keys(table: TableSpec, gone: set[str]) -> Iterator[pa.RecordBatch]:
+def _known_keys(table: TableSpec, gone: Collection[Key]) -> Iterator[pa.RecordBatch]:
     """The keys, of those that are gone, of which Bronze ever held a row: what it never held needs no mark."""
     import pyarrow as pa
 
     described = source_schema(table)
     schema = pa.schema([described.field(name) for name in table.key])
     names = ", ".join(f'"{name}"' for name in table.key)
-    key = BRONZE.key_text(table)
+    texts = ", ".join(BRONZE.key_values(table))
     rows = connections.query(
-        f"select distinct {key}, {names} from lake.{NAMESPACE}.{table.identifier} "
-        f"where _op = '{UPSERT}' and {_is_read_again(table, key)}"
+        f"select distinct {texts}, {names} from lake.{NAMESPACE}.{table.identifier} "
+        f"where _op = '{UPSERT}' and {_is_read_again(table, BRONZE)}"
     )
-    values = [row[1:] for row in rows if row[0] in gone]
+    width = len(table.key)
+    values = [row[width:] for row in rows if tuple(row[:width]) in gone]
     if values:
         columns = [
             pa.array(column, field.type) for column, field in zip(zip(*values, strict=True), schema, strict=True)
@@ -316,7 +342,7 @@ def _known_keys(table: TableSpec, gone: set[str]) -> Iterator[pa.RecordBatch]:
 
 
 def _take_out_of_silver(table: TableSpec) -> None:
-    connections.execute(f"delete from {table.silver} where {_is_read_again(table, SILVER.key_text(table))}")
+    connections.execute(f"delete from {table.silver} where {_is_read_again(table, SILVER)}")
 
 
 def _build(
@@ -328,7 +354,7 @@ def _build(
 ) -> Records:
     from tieout.orchestration.dbt_build import dbt_build
 
-    reread = {table.identifier: _is_read_again(table, BRONZE.key_text(table)) for table in tables}
+    reread = {table.identifier: _is_read_again(table, BRONZE) for table in tables}
     variables = {"reread": reread} | (_COMPARE_WHOLE if set(kinds) - {MISSING_IN_LAKE} else {})
     select = [] if everything else [f"{table.silver.rpartition('.')[2]}+" for table in tables]
     try:
@@ -339,6 +365,13 @@ def _build(
         raise DriftError(f"the rows that differed were read again, and what is built on them fails: {error}") from error
 
 
-def _some(rows: Sequence[DifferingRow]) -> str:
-    named = ", ".join(f"{row.kind} {shown(row)}" for row in rows[:3])
-    return named + (", …" if len(rows) > 3 else "")
+def _conclude(batch: Batch, tables: Sequence[TableSpec]) -> None:
+    """Record the unfinished rows of the tables as repaired by this run, each with when the source was read for it."""
+    named = ", ".join(literal(f"{table.source}.{table.name}") for table in tables)
+    ops.insert(
+        f"insert into {ops.SCHEMA}.repairs "
+        "(run_id, batch, source, entity, key, kind, status, repaired_at, recorded_at) "
+        f"select {literal(batch.run_id)}, {literal(batch.day)}, source, entity, key, max_by(kind, recorded_at), "
+        f"{literal(REPAIRED)}, max_by(repaired_at, recorded_at), {literal(datetime.now(UTC))} "
+        f"from {_UNFINISHED} where source || '.' || entity in ({named}) group by source, entity, key"
+    )

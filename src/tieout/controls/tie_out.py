@@ -35,7 +35,7 @@ from tieout.controls.layers import (
     recorded_source_totals,
     relations,
 )
-from tieout.controls.repair import KEYS_LISTED, LEFT, Repair
+from tieout.controls.repair import KEYS_LISTED, LEFT, Unfinished
 from tieout.controls.totals import control_totals, measured_months, silver_totals
 from tieout.errors import DriftError
 from tieout.sources import TableSpec, load_sources
@@ -74,7 +74,8 @@ def tie_out(batch: Batch) -> TieOutReport:
 
     Raises DriftError, after recording, when any two numbers differ in the end; nothing is published then.
     """
-    # A try of this task that broke off may have mended Silver, and no number of what stands on it need differ then.
+    # What broke off, in a try of this task or in another run, may have mended Silver, and no number of what stands on
+    # it need differ then.
     repair.finish(batch, _described(), afterwards=_foresee)
     report = measure(batch)
     if drifting := _in_silver(report.comparisons, _described()):
@@ -82,8 +83,8 @@ def tie_out(batch: Batch) -> TieOutReport:
         ops.record_tie_out(report.comparisons)
         _tell(report.drifts)
         try:
-            if repairs := repair.read_rows_again(batch, tables, drifting):
-                repair.rebuild(batch, repairs, afterwards=_foresee)
+            if begun := repair.read_rows_again(batch, tables, drifting):
+                repair.rebuild(batch, begun, afterwards=_foresee)
         except repair.TooMuchDrift as error:
             rows = tuple(row for found in error.found for row in found.drift(batch))
             raise DriftError(_message(replace(report, drifted_rows=rows), f"{_UNPUBLISHED}: {error}")) from error
@@ -97,17 +98,18 @@ def tie_out(batch: Batch) -> TieOutReport:
     return report
 
 
-def mend_silver(batch: Batch) -> list[Repair]:
-    """Read again what Silver has otherwise than the source or Bronze; all models must be built after it.
+def mend_silver(batch: Batch) -> list[Unfinished]:
+    """Read again what Silver has otherwise than the source or Bronze; `rebuild` must build all models after it.
 
-    For a build that failed, perhaps because rows were missing: the tie-out that comes after it would never see them.
-    Returns the tables with rows that were read again. Raises DriftError when too many rows differ.
+    For a build that failed, perhaps because rows were missing, or are still built upon after a repair that broke off:
+    the tie-out that comes after it would never see them. Returns what is to be built again, empty when Silver is as it
+    must be and no repair is unfinished. Raises DriftError when too many rows differ.
     """
     present = relations()
     tables = _tables(present)
     comparisons, totals = _measure_silver(batch, tables, present)
     if not (drifting := _in_silver(comparisons, tables)):
-        return []
+        return repair.unfinished(tables)
     ops.record_control_totals(totals)
     ops.record_tie_out(comparisons)
     _tell([row for row in comparisons if row.status == DRIFT])

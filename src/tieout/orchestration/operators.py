@@ -126,13 +126,13 @@ class DbtBuildOperator(BaseOperator):
         from tieout.controls.tie_out import mend_silver
 
         try:
-            repairs = mend_silver(batch)
-            if repairs:
-                recorder.note(rebuild(batch, repairs, everything=True, changed=recorder.note))
+            begun = mend_silver(batch)
+            if begun:
+                recorder.note(rebuild(batch, begun, everything=True, changed=recorder.note))
         except errors.DriftError as drift:
             recorder.final = True
             raise AirflowFailException(f"{failure}\n{drift}") from drift
-        if not repairs:
+        if not begun:
             recorder.final = True
             raise AirflowFailException(str(failure)) from failure
 
