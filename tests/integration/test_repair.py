@@ -29,7 +29,7 @@ from tieout.sources import load_sources
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
-FIRST, SECOND, THIRD = "2026-10-31", "2026-11-02", "2026-11-03"
+FIRST, SECOND, THIRD, FOURTH = "2026-10-31", "2026-11-02", "2026-11-03", "2026-11-04"
 # Long before the window of the second day.
 LONG_AGO = datetime(2026, 9, 15, 12, tzinfo=UTC)
 CUSTOMERS, SUPPLIERS = "lake.silver.stg_app_db__customers", "lake.silver.stg_app_db__suppliers"
@@ -471,6 +471,40 @@ def test_drift_in_an_old_month_waits_for_the_comparison_of_the_whole(
         ("app_db", "bank_transactions", deleted, "missing_in_lake"),
     }
     assert_bronze_gives(batch, BANK)
+
+
+def test_months_of_a_run_that_failed_are_compared_by_the_next(
+    second: Batch, app: psycopg.Connection, by_month: None, foreseen: list[Batch]
+) -> None:
+    app.execute("delete from bank_transactions where id = %s", (bank_row(app, "2026-08"),))
+    failed = new_batch(THIRD)
+    load(failed)
+    dbt_build(failed, ["stg_app_db__bank_transactions+"], quiet=True)
+    altered = bank_row(app, "2026-08")
+    connections.execute(f"update {BANK} set counterparty = 'Altered' where bank_transaction_id = '{altered}'")
+
+    # The next day's batch brings no row of that month, and the day that failed was not tied out.
+    after = new_batch(FOURTH)
+    load(after)
+    assert connections.query(
+        f"select count(*) from lake.bronze.app_db__bank_transactions where _batch = date '{FOURTH}' "
+        "and (_op = 'delete' or created_at < timestamp '2026-09-01 00:00:00 UTC')"
+    ) == [(0,)]
+    totals = connections.query(
+        f"select measure from lake.ops.control_totals where run_id = '{after.run_id}' and layer = 'source' "
+        "and entity = 'bank_transactions'"
+    )
+    assert ("checksum@2026-08",) in totals and ("checksum",) not in totals
+    dbt_build(after, ["stg_app_db__bank_transactions+"], quiet=True)
+    assert not tie_out.tie_out(after).drifts
+    assert repairs(after) == {("app_db", "bank_transactions", altered, "different")}
+
+    # What one run has proven is not for the next to prove again.
+    again = new_batch("2026-11-05")
+    load(again)
+    dbt_build(again, ["stg_app_db__bank_transactions+"], quiet=True)
+    assert not tie_out.tie_out(again).drifts
+    assert not any(measure.endswith("@2026-08") or measure == "checksum" for measure in measured(again))
 
 
 # --- a repair that broke off in a run that is never taken up again --------------------------------------------------
