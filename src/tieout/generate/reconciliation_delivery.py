@@ -30,7 +30,7 @@ from tieout.extract.deliveries import MANIFEST_SUFFIX
 from tieout.extract.manifests import manifest_text, unfinished_text
 from tieout.generate.reconciliation import ENTITIES, Company, Items, ReconciliationError, Request
 from tieout.generate.run import END
-from tieout.generate.state import read_state
+from tieout.generate.state import read_last_day
 from tieout.generate.target import Target
 from tieout.generate.world import CODES, CURRENCIES
 from tieout.local.progress import Board
@@ -132,8 +132,8 @@ def run(request_of: Callable[[date], Request], day: str | None) -> None:
 def _day(text: str | None, target: Target) -> date:
     if text is None:
         with target.connect() as connection:
-            state = read_state(connection)
-        return state.last_day + timedelta(days=1) if state else END
+            last_day = read_last_day(connection)
+        return last_day + timedelta(days=1) if last_day else END
     try:
         return date.fromisoformat(text)
     except ValueError as error:
