@@ -85,11 +85,10 @@ def live_up_to(day: date, console: Console) -> None:
 def last_day() -> date | None:
     """The last day that the generated company has lived, None when there is none."""
     from tieout.connections import app_db
-    from tieout.generate.state import read_state
+    from tieout.generate.state import read_last_day
 
     with app_db() as connection:
-        state = read_state(connection)
-    return state.last_day if state else None
+        return read_last_day(connection)
 
 
 def published_days() -> set[date]:

@@ -40,8 +40,15 @@ class PublishError(TieoutError):
 
 
 class TransformationError(TieoutError):
-    """A dbt model or test failed. passing: only the connection was at fault, so that a retry may help."""
+    """A dbt model or test failed.
 
-    def __init__(self, message: str, passing: bool = False):
+    passing: only the connection was at fault, so that a retry may help. of_rows: what failed, failed at rows, so that
+    a build of other rows may help. unbuilt: the relations of the models that failed or were skipped; they are as the
+    build before left them.
+    """
+
+    def __init__(
+        self, message: str, passing: bool = False, of_rows: bool = False, unbuilt: frozenset[str] = frozenset()
+    ):
         super().__init__(message)
-        self.passing = passing
+        self.passing, self.of_rows, self.unbuilt = passing, of_rows, unbuilt

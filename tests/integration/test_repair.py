@@ -352,7 +352,7 @@ def test_a_build_that_fails_for_want_of_rows_is_mended(second: Batch) -> None:
     assert not tie_out.tie_out(batch).drifts
 
     with pytest.raises(AirflowFailException, match="for another reason"):
-        DbtBuildOperator._mend(batch, recorder, TransformationError("failed for another reason"))
+        DbtBuildOperator._mend(batch, recorder, TransformationError("failed for another reason", of_rows=True))
 
 
 # --- what finding costs --------------------------------------------------------------------------------------------

@@ -84,7 +84,10 @@ final as (
             when currencies.currency_code = subsidiaries.base_currency then 'none'
             when postings.exchange_rate is not null then 'erp'
         end as fx_rate_type,
-        postings.transaction_date as fx_rate_date,
+        if(
+            currencies.currency_code = subsidiaries.base_currency or postings.exchange_rate is not null,
+            postings.transaction_date
+        ) as fx_rate_date,
         postings.base_amount,
         greatest(postings.base_amount, 0) as base_debit_amount,
         greatest(-postings.base_amount, 0) as base_credit_amount

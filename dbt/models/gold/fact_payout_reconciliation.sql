@@ -40,16 +40,20 @@ components as (
 ),
 
 -- What the payout took out of the balance and, if it failed or was canceled, gave back to it. A fee for an instant payout
--- is no part of either.
+-- is no part of either. What came back in another currency than it was paid in cannot be taken off it.
 movements as (
 
     select
-        source_id as payout_id,
-        sum(amount) as balance_amount,
-        sum(if(reporting_category = 'payout_reversal', amount, 0)) as returned_amount
+        transactions.source_id as payout_id,
+        if(count_if(transactions.currency <> payouts.currency) = 0, sum(transactions.amount)) as balance_amount,
+        sum(if(transactions.reporting_category = 'payout_reversal', transactions.amount, 0)) as returned_amount,
+        count_if(
+            transactions.reporting_category = 'payout_reversal' and transactions.currency <> payouts.currency
+        ) as foreign_returns
     from transactions
-    where reporting_category in ('payout', 'payout_reversal')
-    group by source_id
+    left join payouts on payouts.payout_id = transactions.source_id
+    where transactions.reporting_category in ('payout', 'payout_reversal')
+    group by transactions.source_id
 
 ),
 
@@ -159,8 +163,8 @@ sides as (
         erp.netsuite_currency,
         coalesce(payouts.amount, if(payouts.payout_id is null, 0)) as payout_amount,
         components.components_amount,
-        coalesce(movements.balance_amount, 0) as balance_amount,
-        coalesce(movements.returned_amount, 0) as returned_amount,
+        if(movements.payout_id is null, 0, movements.balance_amount) as balance_amount,
+        if(coalesce(movements.foreign_returns, 0) = 0, coalesce(movements.returned_amount, 0)) as returned_amount,
         if(coalesce(bank.currencies, 0) <= 1, coalesce(bank.bank_amount, 0)) as bank_amount,
         if(coalesce(erp.currencies, 0) <= 1, coalesce(erp.netsuite_amount, 0)) as netsuite_amount,
         coalesce(components.component_count, 0) as component_count,
@@ -170,6 +174,7 @@ sides as (
             coalesce(bank.bank_currency <> payouts.currency or bank.currencies > 1, false)
             or coalesce(erp.netsuite_currency <> payouts.currency or erp.currencies > 1, false)
             or coalesce(components.foreign_components > 0, false)
+            or coalesce(movements.foreign_returns > 0, false)
             or (erp.payout_id is not null and erp.netsuite_currency is null)
             or (payouts.payout_id is not null and payouts.amount is null)
         ) as is_currency_mismatch
@@ -185,7 +190,7 @@ sides as (
 ),
 
 -- What must have come to the bank and the books: the payout, less what returned to the balance. Of a reversed payout
--- and its reversal the sums of both must be zero everywhere.
+-- and its reversal the sums of both must be zero everywhere, which they cannot prove in two currencies.
 expected as (
 
     select
@@ -194,7 +199,8 @@ expected as (
         sum(payout_amount) over (partition by pair_id) as pair_payout_amount,
         sum(bank_amount) over (partition by pair_id) as pair_bank_amount,
         sum(netsuite_amount) over (partition by pair_id) as pair_netsuite_amount,
-        bool_or(is_currency_mismatch) over (partition by pair_id) as is_pair_mixed
+        bool_or(is_currency_mismatch) over (partition by pair_id)
+        or min(currency) over (partition by pair_id) <> max(currency) over (partition by pair_id) as is_pair_mixed
     from sides
 
 ),

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
@@ -98,15 +98,16 @@ def tie_out(batch: Batch) -> TieOutReport:
     return report
 
 
-def mend_silver(batch: Batch) -> list[Unfinished]:
+def mend_silver(batch: Batch, unbuilt: Collection[str] = ()) -> list[Unfinished]:
     """Read again what Silver has otherwise than the source or Bronze; `rebuild` must build all models after it.
 
     For a build that failed, perhaps because rows were missing, or are still built upon after a repair that broke off:
-    the tie-out that comes after it would never see them. Returns what is to be built again, empty when Silver is as it
-    must be and no repair is unfinished. Raises DriftError when too many rows differ.
+    the tie-out that comes after it would never see them. unbuilt: relations that the build did not come to; what they
+    lack is the batch itself, and no drift. Returns what is to be built again, empty when Silver is as it must be and no
+    repair is unfinished. Raises DriftError when too many rows differ.
     """
     present = relations()
-    tables = _tables(present)
+    tables = _comparable(_tables(present), unbuilt)
     comparisons, totals = _measure_silver(batch, tables, present)
     if not (drifting := _in_silver(comparisons, tables)):
         return repair.unfinished(tables)
@@ -149,6 +150,12 @@ def _described() -> list[TableSpec]:
 def _tables(present: set[str]) -> list[TableSpec]:
     """The tables that Silver has."""
     return [table for table in _described() if table.silver in present]
+
+
+def _comparable(tables: list[TableSpec], unbuilt: Collection[str]) -> list[TableSpec]:
+    """The tables that hold the batch. A repair brings all of a database to one moment: without one of them, none."""
+    waiting = {table.source for table in tables if table.kind == "postgres" and table.silver in unbuilt}
+    return [table for table in tables if table.silver not in unbuilt and table.source not in waiting]
 
 
 def _measure_silver(

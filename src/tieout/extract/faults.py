@@ -25,6 +25,7 @@ TOO_MANY_BAD_LINES = "too_many_bad_lines"
 
 # Of a folder that a manifest describes: its table writes nothing.
 MANIFEST_UNREADABLE = "manifest_unreadable"
+UNFINISHED = "unfinished"
 FILE_MISSING = "file_missing"
 FILE_UNLISTED = "file_unlisted"
 HASH_DIFFERS = "hash_differs"

@@ -6,7 +6,11 @@ A manifest is an object <any name>.manifest.json in the folder of a table and da
 
 A folder may have several; together they list every file of it. rows and sha256 are stated of each file, columns (names
 and Arrow types, in any order) of Parquet files where the sender wants them held against the file's own schema. A folder
-without a manifest is loaded as it is.
+without a manifest is loaded as it is. A sender who would not have it loaded half puts the manifest down first as
+
+  {"unfinished": "what makes it whole"}
+
+and replaces it once every file is there: until then the folder is refused.
 
 A folder is verified once in a batch: when one of its manifests, or one of its files, is not yet judged by another.
 Bytes are hashed once for all, in deliveries.py; rows are counted while they are read.
@@ -32,6 +36,7 @@ from tieout.extract.faults import (
     MANIFEST_UNREADABLE,
     NOT_AS_NAMED,
     ROWS_DIFFER,
+    UNFINISHED,
     UnreadableFile,
 )
 from tieout.extract.readers import format_of
@@ -45,6 +50,11 @@ _REMEDY = "deliver the folder again as its manifest says, or put the manifest ri
 def manifest_text(files: Mapping[str, Mapping[str, Any]]) -> str:
     """The text of a manifest; files: {name: {rows, sha256, columns if wanted}}."""
     return json.dumps({"files": {name: dict(files[name]) for name in sorted(files)}}, indent=1) + "\n"
+
+
+def unfinished_text(remedy: str) -> str:
+    """The text of a manifest that holds its folder back. remedy: what makes the delivery whole."""
+    return json.dumps({"unfinished": remedy}) + "\n"
 
 
 @dataclass(frozen=True)
@@ -186,6 +196,10 @@ def _read(manifest: Delivery, others: Mapping[str, Listed]) -> dict[str, Listed]
         content = json.loads(data, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise unreadable(f"it is no JSON ({error})") from error
+    if isinstance(content, dict) and "unfinished" in content:
+        raise UnreadableFile(
+            UNFINISHED, f"its sender has not finished the folder, so nothing of it is loaded: {content['unfinished']}"
+        )
     files = content.get("files") if isinstance(content, dict) else None
     if not isinstance(files, dict) or not files:
         raise unreadable("it has no object `files` with an entry a file")

@@ -57,7 +57,7 @@ def read_file(
 ) -> Iterator[Chunk]:
     """The rows of one delivered file, typed for Bronze, and its lines that cannot be loaded.
 
-    file: open for reading, seekable, at its start; an empty one has no chunks. check_schema: called with a
+    file: open for reading, seekable, at its start; an empty one of text has no chunks. check_schema: called with a
     Parquet file's own schema before its first row is read. Raises UnreadableFile when the file as a whole cannot be
     trusted; errors of the store pass through.
     """
@@ -66,6 +66,12 @@ def read_file(
         raise ValueError(f"{name} ends on none of .jsonl .ndjson .json .csv .parquet, with or without .gz")
     head = file.read(len(_PARQUET))
     file.seek(0)
+    if not head and format_.kind == "parquet":
+        raise UnreadableFile(
+            NOT_AS_NAMED,
+            "its name says Parquet, but it has no bytes, where Parquet without rows still has a schema: deliver it "
+            "again, or take it away",
+        )
     if not head:
         return
     _check_compression(format_, head)

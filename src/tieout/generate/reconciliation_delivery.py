@@ -1,8 +1,9 @@
 """`tieout generate reconciliation`: the rows of reconciliation.py into landing as Parquet, each folder with a manifest.
 
-A file holds one table's rows of one batch. A manifest comes last, so that what it lists is there when it is. The same
-request gives the same files under the same names and replaces an earlier one of its seed and day; the generated
-company, if there is one, is left as it is.
+A file holds one table's rows of one batch. A folder's manifest comes first, saying that the delivery is unfinished, and
+last, listing what is there: what is left of one that was interrupted is refused, and not loaded as if it were whole.
+The same request gives the same files under the same names and replaces an earlier one of its seed and day; the
+generated company, if there is one, is left as it is.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tieout.extract.deliveries import MANIFEST_SUFFIX
-from tieout.extract.manifests import manifest_text
+from tieout.extract.manifests import manifest_text, unfinished_text
 from tieout.generate.reconciliation import ENTITIES, Company, Items, ReconciliationError, Request
 from tieout.generate.run import END
-from tieout.generate.state import read_state
+from tieout.generate.state import read_last_day
 from tieout.generate.target import Target
 from tieout.generate.world import CODES, CURRENCIES
 from tieout.local.progress import Board
@@ -73,9 +74,15 @@ def deliver(request: Request, target: Target | None = None, progress: Progress =
     ours = _earlier(target, folders, name)
     with target.connect() as connection:
         items = Items(request, _companies(connection, request.day))
-    for first in range(0, len(ours), _DELETED_AT_ONCE):
-        keys = ours[first : first + _DELETED_AT_ONCE]
-        target.s3.delete_objects(Bucket=target.bucket, Delete={"Objects": [{"Key": key} for key in keys]})
+    manifests = {entity: f"{folder}{name}{MANIFEST_SUFFIX}" for entity, folder in folders.items()}
+    # In place of an earlier request's, and before its files go.
+    held_back = unfinished_text(
+        f"`tieout generate reconciliation --seed {request.seed} --date {request.day}` was interrupted or is still "
+        f"running: run it again to its end, or take away all files {name}-* and {name}{MANIFEST_SUFFIX} of the day"
+    )
+    for key in manifests.values():
+        target.s3.put_object(Bucket=target.bucket, Key=key, Body=held_back.encode())
+    _delete(target, [key for key in ours if key not in manifests.values()])
 
     truth = truth_file(target.truth, request.day, request.seed)
     truth.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +104,8 @@ def deliver(request: Request, target: Target | None = None, progress: Progress =
             progress(min(start + request.batch, request.rows), request.rows, "writing both sides")
     for entity, files in listed.items():
         body = manifest_text(files).encode()
-        target.s3.put_object(Bucket=target.bucket, Key=f"{folders[entity]}{name}{MANIFEST_SUFFIX}", Body=body)
+        target.s3.put_object(Bucket=target.bucket, Key=manifests[entity], Body=body)
+    _delete(target, [key for entity, key in manifests.items() if entity not in listed])
     done.seconds = time.monotonic() - started
     return done
 
@@ -124,8 +132,8 @@ def run(request_of: Callable[[date], Request], day: str | None) -> None:
 def _day(text: str | None, target: Target) -> date:
     if text is None:
         with target.connect() as connection:
-            state = read_state(connection)
-        return state.last_day + timedelta(days=1) if state else END
+            last_day = read_last_day(connection)
+        return last_day + timedelta(days=1) if last_day else END
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -164,8 +172,13 @@ def _earlier(target: Target, folders: dict[str, str], name: str) -> list[str]:
             f"the day has deliveries already ({others[0]}{more}), which the manifests would not list: "
             "give another --date"
         )
-    # A manifest goes before the files that it lists.
-    return sorted(ours, key=lambda key: not key.endswith(MANIFEST_SUFFIX))
+    return ours
+
+
+def _delete(target: Target, keys: list[str]) -> None:
+    for first in range(0, len(keys), _DELETED_AT_ONCE):
+        objects = [{"Key": key} for key in keys[first : first + _DELETED_AT_ONCE]]
+        target.s3.delete_objects(Bucket=target.bucket, Delete={"Objects": objects})
 
 
 def _companies(connection: psycopg.Connection, day: date) -> list[Company]:

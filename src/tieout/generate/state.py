@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from tieout.generate.plan import Plan
+from tieout.generate.plan import Plan, PlanError
 from tieout.generate.rates import Rates
 
 # Outside public: the state of a tool is no table of the company.
@@ -32,11 +32,18 @@ class State:
 
 
 def read_state(conn: psycopg.Connection) -> State | None:
-    """The state, None when nothing was generated. Holds it until the transaction ends: one generator at a time."""
-    conn.execute(_TABLE)
-    conn.execute("lock table generator.state in exclusive mode")
-    row = conn.execute("select plan, last_day from generator.state").fetchone()
+    """The state, None when nothing was generated. Holds it until the transaction ends: one generator at a time.
+
+    Raises PlanError when another version has left it.
+    """
+    row = _read(conn)
     return State(_plan(row[0]), row[1]) if row else None
+
+
+def read_last_day(conn: psycopg.Connection) -> date | None:
+    """The last day that was lived, whichever version made the company; None for none. Holds the state as read_state."""
+    row = _read(conn)
+    return row[1] if row else None
 
 
 def write_state(conn: psycopg.Connection, state: State) -> None:
@@ -49,5 +56,14 @@ def write_state(conn: psycopg.Connection, state: State) -> None:
     )
 
 
+def _read(conn: psycopg.Connection) -> tuple[dict[str, Any], date] | None:
+    conn.execute(_TABLE)
+    conn.execute("lock table generator.state in exclusive mode")
+    return conn.execute("select plan, last_day from generator.state").fetchone()
+
+
 def _plan(stored: dict[str, Any]) -> Plan:
-    return Plan(**{**stored, "rates": Rates.from_json(stored["rates"])})
+    try:
+        return Plan(**{**stored, "rates": Rates.from_json(stored["rates"])})
+    except (TypeError, KeyError) as error:
+        raise PlanError(f"generator.state holds a plan that this version does not know: {error}") from error

@@ -36,6 +36,16 @@ _PASSING_TROUBLE = (
     "server_starting_up",
     "no nodes available",
 )
+# The names of Trino's errors that come of the rows that a statement reads; all others are of the statement or of Trino.
+_TROUBLE_WITH_ROWS = (
+    "CONSTRAINT_VIOLATION",
+    "DIVISION_BY_ZERO",
+    "INVALID_CAST_ARGUMENT",
+    "INVALID_FUNCTION_ARGUMENT",
+    "MERGE_TARGET_ROW_MULTIPLE_MATCHES",
+    "NUMERIC_VALUE_OUT_OF_RANGE",
+    "SUBQUERY_MULTIPLE_ROWS",
+)
 
 
 @dataclass
@@ -110,7 +120,8 @@ def dbt_build(
 
     changed: called from dbt's threads with all records whenever the state of one changed; it must be quick.
     quiet: dbt prints errors only. variables: more of dbt's variables than the day.
-    Raises TransformationError when a model or a test failed; its `passing` says whether a retry may help.
+    Raises TransformationError when a model or a test failed; it says what may help. ConfigError when the project does
+    not parse.
     """
     from dbt.cli.main import dbtRunner
 
@@ -137,9 +148,8 @@ def dbt_build(
     if quiet:
         arguments.append("--quiet")
     result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke(arguments)
-    failures = [r for r in getattr(result.result, "results", []) if _word(r.status) not in {*_BUILT, "skipped"}]
     if not result.success:
-        raise _error(failures, result.exception)
+        raise _error(getattr(result.result, "results", []), result.exception)
     return progress.as_dict()
 
 
@@ -172,17 +182,31 @@ def _word(status: Any) -> str:
     return str(getattr(status, "value", status))
 
 
-def _error(failures: Sequence[Any], exception: BaseException | None) -> TransformationError:
+def _error(results: Sequence[Any], exception: BaseException | None) -> TransformationError:
+    """What a build's results (dbt's RunResults) say as one error; what nobody but a person can mend comes first."""
+    ended = [(_word(r.status), r) for r in results if _word(r.status) not in _BUILT]
+    failures = [(_is_passing(r.message or ""), _is_of_rows(status, r), r) for status, r in ended if status != "skipped"]
     if not failures:
         return TransformationError(f"dbt could not build: {exception}", passing=_is_passing(str(exception)))
-    lines = [f"{failure.node.name}: {' '.join((failure.message or '').split())}" for failure in failures]
-    passing = all(_is_passing(failure.message or "") for failure in failures)
+    failures.sort(key=lambda failure: (failure[0], failure[1]))
+    lines = [f"{failure.node.name}: {' '.join((failure.message or '').split())}" for _, _, failure in failures]
+    passing = all(passes for passes, _, _ in failures)
     remedy = "run the day again" if passing else "correct the data or the model, then run the day again"
     return TransformationError(
         f"dbt: {len(failures)} of the models and tests failed: {'; '.join(lines)}. Nothing was published: {remedy}",
         passing=passing,
+        # beside one error of another kind, the build fails with any rows
+        of_rows=not passing and all(passes or of_rows for passes, of_rows, _ in failures),
+        unbuilt=frozenset(
+            f"{r.node.database}.{r.node.schema}.{r.node.alias}" for _, r in ended if r.node.resource_type == "model"
+        ),
     )
 
 
 def _is_passing(message: str) -> bool:
     return any(word in message.lower() for word in _PASSING_TROUBLE)
+
+
+def _is_of_rows(status: str, result: Any) -> bool:
+    """Whether rows are at fault: a test found some (one that cannot run has `error`), or Trino choked on one."""
+    return status == "fail" or any(f"name={name}," in (result.message or "") for name in _TROUBLE_WITH_ROWS)

@@ -113,28 +113,41 @@ class DbtBuildOperator(BaseOperator):
             batch = batch_of(context)
             try:
                 recorder.note(dbt_build(batch, changed=recorder.note))
-            except errors.TransformationError as error:
-                if error.passing:
+            except errors.TransformationError as failure:
+                if failure.passing:
                     raise
-                self._mend(batch, recorder, error)
+                self._mend(batch, recorder, failure)
+            except PERMANENT as error:
+                recorder.final = True
+                raise AirflowFailException(_text(error)) from error
             recorder.final = True
 
     @staticmethod
     def _mend(batch: Batch, recorder: _Recorder, failure: errors.TransformationError) -> None:
-        """What failed may have failed because Silver is not what the source is: mend that, and build once more."""
+        """What failed at rows may have failed because Silver is not what the source is: mend that, and build once more.
+
+        Nothing is compared or built for the sake of a failure that any rows would bring.
+        """
         from tieout.controls.repair import rebuild
         from tieout.controls.tie_out import mend_silver
 
+        def gives_up(why: str) -> AirflowFailException:
+            recorder.final = True
+            return AirflowFailException(why)
+
+        if not failure.of_rows:
+            raise gives_up(str(failure)) from failure
         try:
-            begun = mend_silver(batch)
+            begun = mend_silver(batch, failure.unbuilt)
             if begun:
                 recorder.note(rebuild(batch, begun, everything=True, changed=recorder.note))
         except errors.DriftError as drift:
-            recorder.final = True
-            raise AirflowFailException(f"{failure}\n{drift}") from drift
+            # Too much of Silver differs, which the failure then came of; or what was built on mended rows fails now.
+            raise gives_up(f"{drift}\nThe build before that: {failure}") from drift
+        except PERMANENT as error:
+            raise gives_up(f"{failure}\nWhether Silver lacks rows could not be found out: {_text(error)}") from error
         if not begun:
-            recorder.final = True
-            raise AirflowFailException(str(failure)) from failure
+            raise gives_up(str(failure)) from failure
 
 
 class DbtModelOperator(BaseOperator):

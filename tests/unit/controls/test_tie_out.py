@@ -6,6 +6,7 @@ from decimal import Decimal
 from tieout.batch import Batch
 from tieout.controls import ops, tie_out
 from tieout.controls.layers import Held, Outcome
+from tieout.sources import load_table
 
 BATCH = Batch.of("2026-11-20", "run")
 
@@ -84,3 +85,13 @@ def test_the_message_names_table_measure_values_rows_and_remedy():
     )
     assert "different key-0, different key-1, different key-2, …" in message
     assert "lake.ops.repairs" in message
+
+
+def test_what_a_build_did_not_come_to_is_not_compared():
+    charges, payouts = load_table("stripe", "charges"), load_table("stripe", "payouts")
+    payments, invoices = load_table("app_db", "payments"), load_table("app_db", "ar_invoices")
+    tables = [charges, payouts, payments, invoices]
+    assert tie_out._comparable(tables, ()) == tables
+    assert tie_out._comparable(tables, {charges.silver}) == [payouts, payments, invoices]
+    # a repair would bring the invoices to a later moment than the payments
+    assert tie_out._comparable(tables, {payments.silver}) == [charges, payouts]

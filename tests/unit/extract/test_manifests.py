@@ -13,7 +13,7 @@ import pytest
 
 from tieout.extract.deliveries import Delivery, Taken, choose
 from tieout.extract.faults import UnreadableFile
-from tieout.extract.manifests import Listed, Verified, manifest_text, verify
+from tieout.extract.manifests import Listed, Verified, manifest_text, unfinished_text, verify
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 FOLDER = "stripe/payouts/2026-11-20/"
@@ -129,6 +129,13 @@ def test_what_is_no_manifest_is_said(text: str, said: str) -> None:
     found = verified([put(f"{FOLDER}a.csv", "1")], [put(MANIFEST, text)])
     assert found.wrong[MANIFEST].code == "manifest_unreadable"
     assert said in str(found.wrong[MANIFEST])
+
+
+def test_an_unfinished_folder_is_held_back_whole() -> None:
+    found = verified([put(f"{FOLDER}a.csv", "1")], [put(MANIFEST, unfinished_text("send the rest"))])
+    assert {file: (error.code, str(error)[-13:]) for file, error in found.wrong.items()} == {
+        MANIFEST: ("unfinished", "send the rest")
+    }
 
 
 def test_columns_are_compared_by_name_and_type_in_any_order() -> None:

@@ -280,11 +280,28 @@ def test_where_blocks_end_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_an_empty_file_has_no_rows() -> None:
-    for name in ("a.jsonl", "a.csv", "a.parquet", "a.json.gz"):
+    for name in ("a.jsonl", "a.csv", "a.json.gz"):
         assert read(name, b"").seen == 0
     assert read("a.jsonl.gz", gzip.compress(b"")).seen == 0
     assert read("a.csv", csv()).seen == 0
     assert read("a.json", b'{"object": "list", "data": []}').seen == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("a.parquet", b""), ("a.parquet.gz", b""), ("a.parquet.gz", gzip.compress(b""))],
+    ids=["plain", "gzip", "gzip of nothing"],
+)
+def test_a_parquet_without_bytes_is_refused(name: str, data: bytes) -> None:
+    """It has no schema that a manifest could be held against, and is an upload that broke off."""
+    code, says = refused(name, data)
+    assert code == "not_as_named"
+    assert "its name says Parquet" in says
+    assert "deliver it again" in says
+
+
+def test_a_parquet_without_rows_has_none() -> None:
+    assert read("a.parquet", in_parquet(pa.table({name: pa.nulls(0) for name in payout(1)})), PAYOUTS).seen == 0
 
 
 @pytest.mark.parametrize("cut", [2, 30, 200, -9, -1])

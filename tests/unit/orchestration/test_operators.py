@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from tieout.errors import ConfigError, DriftError, ExtractionError
-from tieout.orchestration import operators
-from tieout.orchestration.operators import StepOperator, batch_of
+from tieout.controls import repair, tie_out
+from tieout.errors import ConfigError, DriftError, ExtractionError, SchemaError, TransformationError
+from tieout.orchestration import dbt_build, operators
+from tieout.orchestration.dbt_trigger import RECORD
+from tieout.orchestration.operators import DbtBuildOperator, StepOperator, batch_of
 from tieout.orchestration.overhead import WORK
 
 RUN_AFTER = datetime(2026, 11, 21, 3, tzinfo=UTC)
@@ -107,3 +109,75 @@ def test_the_time_of_the_work_is_noted_either_way(monkeypatch: pytest.MonkeyPatc
         StepOperator(task_id="t", call="some.module:function").execute(given)
     start, end = (datetime.fromisoformat(moment) for moment in given["ti"].pushed[WORK])
     assert start <= end
+
+
+class Build:
+    """dbt_build, mend_silver and rebuild as DbtBuildOperator calls them; each gives what it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, failure: Exception | None, mended: Any = (), again: Any = None):
+        self.calls: list[Any] = []
+        monkeypatch.setattr(dbt_build, "dbt_build", lambda *_, **__: self._call("build", failure))
+        monkeypatch.setattr(tie_out, "mend_silver", lambda _, unbuilt: self._call(("mend", unbuilt), mended))
+        monkeypatch.setattr(repair, "rebuild", lambda *_, **__: self._call("rebuild", again))
+
+    def _call(self, what: Any, gives: Any) -> Any:
+        self.calls.append(what)
+        if isinstance(gives, Exception):
+            raise gives
+        return gives or {}
+
+    def run(self) -> tuple[str | None, bool]:
+        """The message that the task ends with for good, None when it ends well; and whether the record is final."""
+        given = context()
+        try:
+            DbtBuildOperator(task_id="b").execute(given)
+        except AirflowFailException as error:
+            return str(error), given["ti"].pushed[RECORD]["final"]
+        return None, given["ti"].pushed[RECORD]["final"]
+
+
+OF_ROWS = TransformationError("a test found 2 rows", of_rows=True, unbuilt=frozenset({"lake.silver.x"}))
+
+
+def test_a_build_that_ends_well_asks_for_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Build(monkeypatch, None)
+    assert (build.run(), build.calls) == ((None, True), ["build"])
+
+
+def test_rows_that_were_mended_are_built_on_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Build(monkeypatch, OF_ROWS, mended=["repair"])
+    assert (build.run(), build.calls) == ((None, True), ["build", ("mend", {"lake.silver.x"}), "rebuild"])
+
+
+def test_where_silver_is_right_the_failure_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Build(monkeypatch, OF_ROWS)
+    assert (build.run(), build.calls[2:]) == (("a test found 2 rows", True), [])
+
+
+@pytest.mark.parametrize("error", [TransformationError("no such column"), ConfigError("the project does not parse")])
+def test_what_any_rows_would_bring_fails_at_once(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    build = Build(monkeypatch, error, mended=["repair"])
+    assert (build.run(), build.calls) == ((str(error), True), ["build"])
+
+
+@pytest.mark.parametrize("mended", [DriftError("too many rows differ"), ["repair"]], ids=["too much", "not enough"])
+def test_drift_that_is_not_mended_is_said_before_what_came_of_it(monkeypatch: pytest.MonkeyPatch, mended: Any) -> None:
+    build = Build(monkeypatch, OF_ROWS, mended, again=DriftError("it still fails"))
+    said, final = build.run()
+    assert final
+    assert said.startswith(("too many rows differ\n", "it still fails\n"))
+    assert said.endswith("a test found 2 rows")
+
+
+def test_a_comparison_that_cannot_be_made_hides_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    said, _ = Build(monkeypatch, OF_ROWS, mended=SchemaError("a column is gone")).run()
+    assert said.startswith("a test found 2 rows\n")
+    assert said.endswith("a column is gone")
+
+
+@pytest.mark.parametrize("again", [None, TransformationError("Trino went away", passing=True)])
+def test_what_passes_is_left_to_the_retries_of_the_build(monkeypatch: pytest.MonkeyPatch, again: Any) -> None:
+    passing = TransformationError("Trino went away", passing=True)
+    build = Build(monkeypatch, OF_ROWS if again else passing, mended=["repair"], again=again)
+    with pytest.raises(TransformationError, match="went away"):
+        build.run()
