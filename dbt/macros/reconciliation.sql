@@ -114,7 +114,8 @@
     select transactions.external_id
     from {{ ref('stg_netsuite__transactionline') }} as lines
     inner join {{ transactions }} as transactions on transactions.transaction_id = lines.transaction_id
-    where lines.is_main_line and starts_with(transactions.external_id, 'ch_') and {{ is_changed('lines', since) }}
+    -- one that is no main line any more took its amount with it
+    where starts_with(transactions.external_id, 'ch_') and {{ is_changed('lines', since) }}
     union
     select charge_id from {{ ref('stg_stripe__charges') }} as charges where {{ is_changed('charges', since) }}
     union
