@@ -16,9 +16,21 @@
 {%- endmacro %}
 
 
+{# Hours that NetSuite has for a charge (setting TIEOUT_TIMING_DIFFERENCE_HOURS). #}
+{% macro timing_difference_hours() -%}
+    {{ env_var('TIEOUT_TIMING_DIFFERENCE_HOURS', '24') | int }}
+{%- endmacro %}
+
+
+{# Whether NetSuite took longer than it has. #}
+{% macro is_posted_late(posting_delay_seconds) -%}
+    coalesce({{ posting_delay_seconds }} > {{ timing_difference_hours() }} * 3600, false)
+{%- endmacro %}
+
+
 {# Whether NetSuite's time for a charge was not over at the end of a day. #}
 {% macro is_posting_awaited(stripe_created_at, day) -%}
-    {{ stripe_created_at }} + interval '{{ env_var("TIEOUT_TIMING_DIFFERENCE_HOURS", "24") | int }}' hour
+    {{ stripe_created_at }} + interval '{{ timing_difference_hours() }}' hour
     > with_timezone(cast({{ day }} + interval '1' day as timestamp), 'UTC')
 {%- endmacro %}
 
@@ -196,7 +208,7 @@
         and {{ is_changed('moves', since) }}
     union
     -- what is open or names an organization that may be known by then; what another external id took away, another
-    -- currency code or another subsidiary
+    -- currency code or another subsidiary; what another setting judges otherwise
     select held.charge_id
     from {{ this }} as held
     left join {{ ref('stg_netsuite__currency') }} as currencies
@@ -207,6 +219,7 @@
     where held.is_open
         or held.is_metadata_mismatch
         or held.org_id is null
+        or held.is_timing_difference <> {{ is_posted_late('held.posting_delay_seconds') }}
         or (held.netsuite_transaction_id is not null and currencies.currency_code is null)
         or (held.netsuite_subsidiary_id is not null and organizations.org_id is distinct from held.org_id)
         or held.netsuite_transaction_id in (

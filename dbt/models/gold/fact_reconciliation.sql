@@ -6,7 +6,6 @@
 {%- set is_missing = 'netsuite.netsuite_transaction_id is null' %}
 {#- what took a charge's transaction away corrected the charge, too #}
 {%- set corrected_batch = 'if(' ~ is_missing ~ ', stripe.left_batch, netsuite.corrected_batch)' %}
-{%- set window_hours = env_var('TIEOUT_TIMING_DIFFERENCE_HOURS', '24') | int %}
 
 with billed as (
 
@@ -231,7 +230,7 @@ flagged as (
         is_pair and not coalesce(stripe_currency = netsuite_currency, false) as is_currency_mismatch,
         is_pair and not coalesce(stripe_currency <> netsuite_currency, false)
         and not coalesce(stripe_amount = netsuite_amount, false) as is_amount_mismatch,
-        is_pair and coalesce(posting_delay_seconds > {{ window_hours }} * 3600, false) as is_timing_difference,
+        is_pair and {{ is_posted_late('posting_delay_seconds') }} as is_timing_difference,
         balance_transaction_id is not null and (
             coalesce(payment_org_id <> coalesce(metadata_org_id, ''), false)
             or (metadata_org_id is not null and known_metadata_org_id is null)
