@@ -24,7 +24,9 @@
             {{ ranked(relation, key, {
                 '_rank': ('row_number() over (' ~ by_key ~ ' order by _op desc, _extracted_at desc)', '1'),
                 '_deleted_at': ("max(if(_op = 'delete', _extracted_at)) over (" ~ by_key ~ ')', 'if(false, _extracted_at)'),
-                '_deleted_batch': ("max(if(_op = 'delete', _batch)) over (" ~ by_key ~ ')', 'if(false, _batch)'),
+                '_deleted_batch': (
+                    "max_by(_batch, if(_op = 'delete', _extracted_at)) over (" ~ by_key ~ ')', 'if(false, _batch)'
+                ),
             }) }}
         )
         where _rank = 1

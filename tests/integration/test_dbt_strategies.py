@@ -152,13 +152,13 @@ class Extractions:
         return key, self.chance.randint(0, 99), day, self.now, "upsert"
 
     def expected(self) -> list[tuple]:
-        """(key, value, is_deleted, newest event, when the values were read)"""
+        """(key, value, is_deleted, newest event, when the values were read, the newest event's batch)"""
         held = {}
-        for key, value, _, at, op in sorted(self.history, key=lambda row: row[3]):
+        for key, value, day, at, op in sorted(self.history, key=lambda row: row[3]):
             if op == "upsert":
-                held[key] = (key, value, False, at, at)
+                held[key] = (key, value, False, at, at, day)
             elif key in held:
-                held[key] = (*held[key][:2], True, at, held[key][4])
+                held[key] = (*held[key][:2], True, at, held[key][4], day)
         return sorted(held.values())
 
 
@@ -218,6 +218,7 @@ def test_silver_and_gold_hold_what_happened_whatever_the_order(project, seed):
     for table in TABLES:
         connections.execute(f"delete from lake.scratch.{table}")
     extractions, deliveries = Extractions(chance), Deliveries(chance)
+    columns = "key, value, is_deleted, _extracted_at, _values_at, _batch"
     for step in range(4):
         extractions.go_on()
         deliveries.go_on()
@@ -229,7 +230,7 @@ def test_silver_and_gold_hold_what_happened_whatever_the_order(project, seed):
 
         build(project, str(FIRST_DAY), *(["--full-refresh"] if step == 0 else []))
 
-        events = rows_of("dbt_test_extracted", "key, value, is_deleted, _extracted_at, _values_at")
+        events = rows_of("dbt_test_extracted", columns)
         assert events == extractions.expected(), f"seed {seed}, step {step}"
         lines = rows_of("dbt_test_delivered", "key, value, is_known, _file, _line, _first_batch")
         assert lines == deliveries.expected(), f"seed {seed}, step {step}"
@@ -239,7 +240,7 @@ def test_silver_and_gold_hold_what_happened_whatever_the_order(project, seed):
     build(project, str(FIRST_DAY), "--exclude", "dbt_test_delivered")
     assert {name: snapshots(name) for name in before} == before, "a build without news must write nothing"
     build(project, str(FIRST_DAY), "--full-refresh")
-    assert rows_of("dbt_test_extracted", "key, value, is_deleted, _extracted_at, _values_at") == events
+    assert rows_of("dbt_test_extracted", columns) == events
     assert rows_of("dbt_test_delivered", "key, value, is_known, _file, _line, _first_batch") == lines
 
 

@@ -3,7 +3,9 @@
     meta={'changed_keys': 'changed_reconciliation'},
 ) }}
 {%- set since = last_built() %}
-{%- set window_hours = env_var('TIEOUT_TIMING_DIFFERENCE_HOURS', '24') | int %}
+{%- set is_missing = 'netsuite.netsuite_transaction_id is null' %}
+{#- what took a charge's transaction away corrected the charge, too #}
+{%- set corrected_batch = 'if(' ~ is_missing ~ ', stripe.left_batch, netsuite.corrected_batch)' %}
 
 with billed as (
 
@@ -30,11 +32,27 @@ billed_again as (
 
 ),
 
+departures as (
+
+    {{ netsuite_departures(since) }}
+
+),
+
 stripe as (
 
-    select billed.*, coalesce(billed_again.occurrence, 1) as occurrence
+    select
+        billed.*,
+        coalesce(billed_again.occurrence, 1) as occurrence,
+        departures.left_batch,
+        departures.left_amount
     from billed
     left join billed_again on billed_again.balance_transaction_id = billed.balance_transaction_id
+    left join departures
+        on departures.charge_id = billed.charge_id
+        -- in another currency the books never had it
+        and departures.currency_code = billed.stripe_currency
+        -- while one is there, it is the first's pair
+        and coalesce(billed_again.occurrence, 1) = 1
 
 ),
 
@@ -167,7 +185,7 @@ paired as (
         greatest(
             cast(coalesce(stripe.stripe_created_at, netsuite.netsuite_posted_at) as date),
             cast(coalesce(netsuite.netsuite_posted_at, stripe.stripe_created_at) as date),
-            coalesce(netsuite.corrected_batch, date '0001-01-01')
+            coalesce({{ corrected_batch }}, date '0001-01-01')
         ) as status_since,
         least(
             coalesce(stripe.stripe_batch, netsuite.netsuite_batch),
@@ -177,9 +195,9 @@ paired as (
             coalesce(stripe.stripe_batch, netsuite.netsuite_batch),
             coalesce(netsuite.corrected_batch, netsuite.netsuite_batch, stripe.stripe_batch)
         ) as newest_batch,
-        netsuite.corrected_batch,
-        netsuite.previous_amount,
-        netsuite.netsuite_transaction_id is null as is_missing_in_erp,
+        {{ corrected_batch }} as corrected_batch,
+        if({{ is_missing }}, stripe.left_amount, netsuite.previous_amount) as previous_amount,
+        {{ is_missing }} as is_missing_in_erp,
         stripe.balance_transaction_id is null and netsuite.occurrence = 1 as is_missing_in_billing,
         stripe.balance_transaction_id is null and netsuite.occurrence > 1 as is_duplicate_in_erp,
         stripe.balance_transaction_id is not null and netsuite.netsuite_transaction_id is not null as is_pair
@@ -212,7 +230,7 @@ flagged as (
         is_pair and not coalesce(stripe_currency = netsuite_currency, false) as is_currency_mismatch,
         is_pair and not coalesce(stripe_currency <> netsuite_currency, false)
         and not coalesce(stripe_amount = netsuite_amount, false) as is_amount_mismatch,
-        is_pair and coalesce(posting_delay_seconds > {{ window_hours }} * 3600, false) as is_timing_difference,
+        is_pair and {{ is_posted_late('posting_delay_seconds') }} as is_timing_difference,
         balance_transaction_id is not null and (
             coalesce(payment_org_id <> coalesce(metadata_org_id, ''), false)
             or (metadata_org_id is not null and known_metadata_org_id is null)
@@ -246,7 +264,7 @@ counted as (
             -- what was given a charge's id later was no item before
             when status_since = first_seen_on or (not is_pair and previous_amount is null) then null
             when previous_amount is not null and status_since = corrected_batch then case
-                when not is_pair then status
+                when balance_transaction_id is null then status
                 when stripe_amount = previous_amount then 'perfect_match'
                 else 'amount_mismatch'
             end

@@ -1,5 +1,6 @@
 -- Every debit has its credit: per day, organization and currency the balances sum to zero, and no account with an entry
--- by the batch's day is left out.
+-- by the batch's day is left out. A journal that the source has not dated as a whole is none of Gold's faults:
+-- journals_balance_every_day, in Silver, names it first.
 with sums as (
 
     select as_of_date, org_id, currency, sum(balance_amount) as off
