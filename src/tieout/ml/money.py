@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 import numpy as np
 
 from tieout.errors import TieoutError
+
+# Room for the digits of any float: with the usual 28 a float beyond them has no amount and no message either.
+EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 
 
 class ModelOutputError(TieoutError):
@@ -26,7 +29,7 @@ def to_money(value: float, minor_unit: int, precision: int = 19) -> Decimal:
     """
     if not np.isfinite(value):
         raise ModelOutputError(f"the model returned {value}, which is no amount")
-    amount = Decimal(float(value)).quantize(Decimal(1).scaleb(-minor_unit), rounding=ROUND_HALF_EVEN)
+    amount = Decimal(float(value)).quantize(Decimal(1).scaleb(-minor_unit), context=EXACT)
     if abs(amount) >= Decimal(10) ** (precision - 4):
         raise ModelOutputError(f"the model returned {value:.6g}, which does not fit DECIMAL({precision},4)")
-    return amount + 0  # -0.00 becomes 0.00
+    return EXACT.plus(amount)  # -0.00 becomes 0.00

@@ -23,7 +23,7 @@ def test_half_to_even_at_the_minor_unit(value, minor_unit, expected):
     assert str(to_money(value, minor_unit)) == expected
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e15, -1e15])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e15, -1e15, 1e30, -1e300])
 def test_what_is_no_amount_is_refused(value):
     with pytest.raises(ModelOutputError):
         to_money(value, 2)
@@ -31,6 +31,7 @@ def test_what_is_no_amount_is_refused(value):
 
 def test_a_sum_may_be_larger_than_a_column():
     assert to_money(1e15, 2, precision=38) == Decimal("1e15")
+    assert to_money(2.0**100, 2, precision=38) == Decimal(2**100)
 
 
 def test_amounts_become_floats_for_models():
