@@ -37,7 +37,9 @@ class Frequent:
     def enough(self, history: History) -> str:
         share = float(np.count_nonzero(history.values)) / max(len(history), 1)
         if share < self.min_share:
-            return f"needs cash on {self.min_share:.0%} of days, there was some on {share:.0%}"
+            # 19.6 % would be told as the very 20 % that are needed.
+            told = min(share, self.min_share - 0.01)
+            return f"needs cash on {self.min_share:.0%} of days, there was some on {told:.0%}"
         return self.inner.enough(history)
 
     def predict(self, history: History, horizon: int) -> np.ndarray:

@@ -168,7 +168,7 @@ def forecast_flow(history: History, candidates: tuple[Model, ...] = CANDIDATES) 
 def _why(best: Score, plan: Plan, best_first: list[Score]) -> str:
     tests = f"{len(plan.cuts)} backtest(s) of {plan.horizon} days"
     if best.path_wape is None:
-        return f"no cash moved in {tests}, so the simplest model is taken"
+        return f"no cash moved in {tests}: the model that expected the least is taken, of equals the simplest"
     rest = ", ".join(f"{s.model.name} {s.path_wape:.0%}" for s in best_first if s is not best)
     return f"its running total was off least in {tests}: {best.path_wape:.0%}" + (f" ({rest})" if rest else "")
 
@@ -243,6 +243,7 @@ def _failed(series: CashSeries, reason: str) -> dict[str, Any]:
 
 def _scores(series: CashSeries, flows: dict[str, Flow]) -> Iterator[dict[str, Any]]:
     for name, flow in flows.items():
+        least = min((score.path_error for score in flow.scores if isinstance(score, Score)), default=None)
         for score in flow.scores:
             chosen = score.model is flow.model
             row = {
@@ -262,6 +263,7 @@ def _scores(series: CashSeries, flows: dict[str, Flow]) -> Iterator[dict[str, An
                 row |= dict.fromkeys(("wape_path", "wape_daily", "wape_weekly", "mase", "coverage_80", "coverage_95"))
                 row |= {"status": "failed", "reason": score.reason}
             else:
+                less = "less" if score.path_error > least else "as little and is simpler"
                 row |= {
                     "status": "scored",
                     "wape_path": score.path_wape,
@@ -269,6 +271,6 @@ def _scores(series: CashSeries, flows: dict[str, Flow]) -> Iterator[dict[str, An
                     "wape_weekly": score.block_wape,
                     "mase": score.mase,
                     **{f"coverage_{level}": coverage(score.past, level) for level in LEVELS},
-                    "reason": flow.reason if chosen else f"{flow.model.name} was off by less",
+                    "reason": flow.reason if chosen else f"{flow.model.name} was off by {less}",
                 }
             yield row

@@ -108,6 +108,13 @@ def test_models_that_follow_single_days_are_no_candidates_where_cash_is_rare():
     assert flow.expected.sum() == pytest.approx(3000, rel=0.4)
 
 
+def test_a_share_of_days_just_below_what_is_needed_is_told_as_below():
+    values = np.zeros(500)
+    values[:98] = 1.0
+    frequent = next(model for model in CANDIDATES if model.name == "seasonal_naive")
+    assert frequent.enough(History(values, 7)) == "needs cash on 20% of days, there was some on 19%"
+
+
 def test_a_weekly_pattern_without_noise_is_forecast_exactly():
     week = [0, 0, 10, 20, 30, 40, 50]
     rows, scores, _, _ = forecast_rows(series(np.resize(week, 350), np.zeros(350)), SIMPLE)
@@ -199,6 +206,23 @@ def test_score_rows_are_whole_and_choose_one_model_per_flow():
         assert [score["model"] for score in ours if score["is_chosen"]] == [best["model"]]
         for level in LEVELS:
             assert all(0 <= score[f"coverage_{level}"] <= 1 for score in ours)
+
+
+def test_a_tie_is_told_as_one():
+    _, scores, _, _ = forecast_rows(series(np.resize([0, 0, 10, 20, 30, 40, 50], 350), noisy(350)), SIMPLE)
+    naive, noise = (score for score in scores if not score["is_chosen"])
+    assert naive["reason"] == "seasonal_mean was off by as little and is simpler"
+    assert noise["reason"] == "seasonal_mean was off by less"
+
+
+def test_where_no_cash_moved_in_the_tests_it_says_what_was_taken():
+    ended = np.zeros(500)
+    ended[:101] = np.resize([0, 0, 10, 20, 30, 40, 50], 101)
+    flow = forecast_flow(History(ended, 7, DAY), SIMPLE)
+    assert flow.model.name == "seasonal_naive"  # which expected nothing, as came; the mean remembers eight weeks
+    assert flow.reason == (
+        "no cash moved in 4 backtest(s) of 91 days: the model that expected the least is taken, of equals the simplest"
+    )
 
 
 def test_a_series_is_its_days_with_gaps_as_zero():
