@@ -206,7 +206,7 @@ def _notifier(path: str, subject: str, text: str) -> Any:
         if not isinstance(arguments, dict):
             raise ValueError("the arguments are no object")
         return notifier(**_filled(arguments, subject, text))
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    except Exception as error:  # a class may raise whatever it likes: the message is stored all the same
         # The arguments themselves are not shown: they may hold a password.
         raise ConfigError(
             f"TIEOUT_ALERT_NOTIFIER is {path!r}, and it cannot be made of TIEOUT_ALERT_NOTIFIER_ARGUMENTS: {error}. "

@@ -56,14 +56,20 @@ def test_a_notifier_that_cannot_be_made_is_named_without_its_arguments(
     assert "secret" not in str(raised.value)
 
 
-def test_a_message_is_stored_where_no_notifier_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+class Wren:
+    def __init__(self) -> None:
+        raise RuntimeError("no post on Sundays")
+
+
+@pytest.mark.parametrize("notifier", ["Pigeon", "Wren"])
+def test_a_message_is_stored_where_no_notifier_can_be_made(monkeypatch: pytest.MonkeyPatch, notifier: str) -> None:
     stored: list[tuple[str, str]] = []
-    settings = Settings(alert_notifier=f"{__name__}.Pigeon")
+    settings = Settings(alert_notifier=f"{__name__}.{notifier}")
     monkeypatch.setattr(alerts, "get_settings", lambda: settings)
     monkeypatch.setattr(alerts, "gather", lambda batch: [Finding("anomaly", "a payment twice")])
     monkeypatch.setattr(alerts, "_last_status", lambda batch: None)
     monkeypatch.setattr(alerts, "_record", lambda batch, status, subject, text: stored.append((status, text)))
-    with pytest.raises(ConfigError, match="Pigeon"):
+    with pytest.raises(ConfigError, match=notifier):
         alerts.send_alerts(BATCH)
     [(status, text)] = stored
     assert status == "failed" and "a payment twice" in text and "Name the class" in text
