@@ -2,7 +2,8 @@
 
 Each forecast of the last 90 days is scored over those of its days that have happened, by how far ahead they lay. The
 statement says the whole truth of those run dates and writes differences only, so a rerun changes nothing, and a booking
-that comes late mends the scores it touches. A score whose days have all happened 90 days after its run stays.
+that comes late mends the scores it touches. A score stays once a run has seen all its days, more than 90 days after its
+own.
 """
 
 from __future__ import annotations
@@ -117,17 +118,29 @@ when not matched then insert ({columns}) values ({inserts})
 
 
 def score_past_forecasts(day: date) -> None:
-    """Score every forecast of the 90 days before the newest day forecast on, and all since ``day`` where that is
-    earlier: a forecast that was just made anew is scored anew."""
+    """Score every forecast of the 90 days before the newest day forecast on, those that the run before could not score
+    to their last day, however long ago it was, and all since ``day`` where that is earlier: a forecast that was just
+    made anew is scored anew."""
     newest = newest_run_date()
     if newest is None:
         return
-    execute(statement(min(day, newest - timedelta(days=BUCKETS[-1][1])), newest))
+    horizon = timedelta(days=BUCKETS[-1][1])
+    since = min(day, newest - horizon)
+    previous = run_date_before(newest)
+    if previous is not None:
+        since = min(since, previous - horizon + timedelta(days=1))
+    execute(statement(since, newest))
 
 
 def newest_run_date() -> date | None:
     """The newest day that a forecast was made on: all that was booked by then is in Silver."""
     return lake.rows(f"select max(run_date) as newest from lake.{FORECAST.identifier}")[0]["newest"]
+
+
+def run_date_before(day: date) -> date | None:
+    """The newest day before ``day`` that a forecast was made on."""
+    sql = f"select max(run_date) as newest from lake.{FORECAST.identifier} where run_date < date '{day}'"
+    return lake.rows(sql)[0]["newest"]
 
 
 def statement(since: date, until: date) -> str:
