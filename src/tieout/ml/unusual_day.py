@@ -144,9 +144,6 @@ def _alert(
     subject_type, word = _FLOWS[flow]
     moved = f"{word} {money(total, currency)} on {_WEEKDAYS[on.weekday()]} {on}"
     expected = f"about {money(usual, currency)}" if usual else "nothing"
-    # In usual deviations; they add up to how far off the day was, and say whether its level or its season speaks.
-    root, spread = float(total) ** 0.5, judged.spread[at]
-    shares = {"total_to_level": root - judged.level[at], "season": -judged.season[at]}
     return Alert(
         kind=KIND,
         severity=HIGH if score >= HIGH_SCORE else MEDIUM if score >= MEDIUM_SCORE else LOW,
@@ -161,10 +158,14 @@ def _alert(
         evidence={
             "flow": flow,
             "expected_amount": usual,
-            "contributions": {
-                name: f"{value / spread:.3f}" if spread else "unbounded" for name, value in shares.items()
-            },
+            "contributions": contributions("total_to_level", float(total) ** 0.5, judged, at),
         },
         model=MODEL,
         model_version=MODEL_VERSION,
     )
+
+
+def contributions(name: str, value: float, judged: Judged, at: int) -> dict[str, str]:
+    """What level and season make of how far off a point is, in usual deviations: together they are all of it."""
+    shares, spread = {name: value - judged.level[at], "season": -judged.season[at]}, judged.spread[at]
+    return {name: f"{share / spread:.3f}" if spread else "unbounded" for name, share in shares.items()}

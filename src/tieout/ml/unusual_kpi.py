@@ -13,8 +13,8 @@ from tieout.ml import lake
 from tieout.ml.alerts import HIGH, LOW, MEDIUM, Alert, money
 from tieout.ml.money import to_floats, to_money
 from tieout.ml.rules import LOOKBACK_DAYS
-from tieout.ml.series_detector import judge
-from tieout.ml.unusual_day import HIGH_SCORE, MEDIUM_SCORE, MODEL, THRESHOLD
+from tieout.ml.series_detector import Judged, judge
+from tieout.ml.unusual_day import HIGH_SCORE, MEDIUM_SCORE, MODEL, THRESHOLD, contributions
 
 KIND = "unusual_kpi"
 MODEL_VERSION = "1"
@@ -79,11 +79,11 @@ def _of_series(kpi: str, points: list[tuple[date, dict[str, Any]]], day: date) -
         change = (row[kpi] - usual) * _KPIS[kpi].worse
         amount = row[_KPIS[kpi].amount]
         if change > 0 and change >= PLAIN_CHANGE * usual and amount is not None:
-            yield _alert(kpi, on, row, amount, usual, float(judged.score[at]))
+            yield _alert(kpi, on, row, amount, usual, judged, at)
 
 
-def _alert(kpi: str, on: date, row: dict[str, Any], amount: Decimal, usual: Decimal, score: float) -> Alert:
-    of = _KPIS[kpi]
+def _alert(kpi: str, on: date, row: dict[str, Any], amount: Decimal, usual: Decimal, judged: Judged, at: int) -> Alert:
+    of, score = _KPIS[kpi], float(judged.score[at])
     value, expected = (f"{number * of.factor:.1f}{of.unit}" for number in (row[kpi], usual))
     return Alert(
         kind=KIND,
@@ -97,7 +97,12 @@ def _alert(kpi: str, on: date, row: dict[str, Any], amount: Decimal, usual: Deci
         score=score,
         reason=f"{of.name} came to {value} on {on}, where the days before lead one to expect {expected}; "
         f"{money(amount, row['base_currency'])} is at stake",
-        evidence={"kpi": kpi, "value": row[kpi], "expected_value": usual},
+        evidence={
+            "kpi": kpi,
+            "value": row[kpi],
+            "expected_value": usual,
+            "contributions": contributions("value_to_level", float(row[kpi]), judged, at),
+        },
         model=MODEL,
         model_version=MODEL_VERSION,
     )

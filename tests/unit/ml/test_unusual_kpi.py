@@ -53,6 +53,8 @@ def test_a_jump_for_the_worse_is_found_and_explained():
         "days sales outstanding came to 61.2 days on 2026-11-11, where the days before lead "
     )
     assert alert.evidence["value"] == Decimal("61.25") and 39 < alert.evidence["expected_value"] < 41
+    # together they are how far off the day was, in usual deviations
+    assert sum(map(float, alert.evidence["contributions"].values())) > 10
     assert alert.severity == "high"
     alert.row(DAY, "new")
 
