@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 HIGH, MEDIUM, LOW = "high", "medium", "low"
+# What the column of an alert's amount holds at most: one sum that is larger must not lose a run all its alerts.
+LARGEST = Decimal("999999999999999.9999")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Alert:
             "run_date": run_date,
             "alert_id": self.alert_id,
             "status": status,
+            "amount": min(self.amount, LARGEST),
             "evidence": json.dumps(self.evidence, default=_exact, sort_keys=True, ensure_ascii=False),
         }
 

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from tieout.ml import lake
-from tieout.ml.alerts import Alert, money
+from tieout.ml.alerts import LARGEST, Alert, money
 
 RULES_VERSION = "2"
 
@@ -26,7 +26,7 @@ SAME_PAYMENT_DAYS = 6
 class Found:
     """The columns that every rule's query closes with, as SQL expressions.
 
-    A sum that does not fit an amount's column is told as the largest that does.
+    A sum that does not fit an amount's column is told as the largest that does (alerts.LARGEST).
     """
 
     subject_type: str
@@ -40,7 +40,7 @@ class Found:
 
     def select(self, *evidence: str) -> str:
         """The closing select, without its from: the common columns, then those of ``evidence``."""
-        capped = f"least({self.amount}, decimal '999999999999999.9999')"
+        capped = f"least({self.amount}, decimal '{LARGEST}')"
         columns = {
             "org_id": self.org_id,
             "subject_type": self.subject_type,

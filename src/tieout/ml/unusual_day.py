@@ -130,7 +130,7 @@ def _of_series(
         before = sorted(totals[past] for past in year if past in totals)
         if on not in totals or len(before) < max(MIN_CASH_DAYS, MIN_CASH_SHARE * len(year)):
             continue
-        total, usual = totals[on], to_money(expected[at], 2)
+        total, usual = totals[on], to_money(expected[at], 2, precision=38)
         rest = total - largest[on]
         is_plain = rest >= PLAIN_RATIO * usual and rest >= PLAIN_RECORD * before[-2]
         if is_plain and on > day - timedelta(days=LOOKBACK_DAYS):

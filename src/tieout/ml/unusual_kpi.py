@@ -75,7 +75,7 @@ def _of_series(kpi: str, points: list[tuple[date, dict[str, Any]]], day: date) -
     for at, (on, row) in enumerate(points):
         if at < MIN_DAYS or judged.score[at] < THRESHOLD or on <= day - timedelta(days=LOOKBACK_DAYS):
             continue
-        usual = to_money(max(expected[at], 0.0), 4)
+        usual = to_money(max(expected[at], 0.0), 4, precision=38)
         change = (row[kpi] - usual) * _KPIS[kpi].worse
         amount = row[_KPIS[kpi].amount]
         if change > 0 and change >= PLAIN_CHANGE * usual and amount is not None:

@@ -58,6 +58,16 @@ def test_a_planted_day_is_found_and_explained():
     alert.row(DAY, "new")
 
 
+def test_a_total_beyond_the_column_is_told_as_the_largest_that_fits():
+    totals = {on: total * 10**13 for on, total in ordinary().items()}  # a year of rials
+    on = date(2026, 11, 11)
+    totals[on] = Decimal("123456789012345678.9000")
+    (alert,) = unusual_days(rows({}, totals), DAY)
+    assert alert.row(DAY, "new")["amount"] == Decimal("999999999999999.9999")
+    assert alert.reason.startswith("paid 123,456,789,012,345,678.90 EUR on ")
+    assert alert.evidence["expected_amount"] > 10**15
+
+
 def test_a_day_is_raised_alike_on_every_day_after_it_for_a_year():
     totals = ordinary(days=900)
     on = DAY - timedelta(days=364)

@@ -59,6 +59,13 @@ def test_a_jump_for_the_worse_is_found_and_explained():
     alert.row(DAY, "new")
 
 
+def test_receivables_beyond_the_column_are_told_as_the_largest_that_fit():
+    rows = [row | {"total_ar_amount": Decimal(10**16)} for row in series(dso=(date(2026, 11, 11), "61.25"))]
+    (alert,) = unusual_kpis(rows, DAY)
+    assert alert.row(DAY, "new")["amount"] == Decimal("999999999999999.9999")
+    assert "10,000,000,000,000,000.00 EUR is at stake" in alert.reason
+
+
 @pytest.mark.parametrize(
     ("kpi", "value", "raised"),
     [
