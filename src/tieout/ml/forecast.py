@@ -133,12 +133,12 @@ def forecast_rows(
             )
         with one_thread():
             flows = {name: forecast_flow(series.history(name), candidates) for name in FLOWS}
-        rows = list(_days(series, flows))
+        rows, scores = list(_days(series, flows)), list(_scores(series, flows))
     except Exception as error:  # one series must not stop the rest, whatever its trouble
         log.exception("series %s failed", series.name)
         reason = str(error) if isinstance(error, TieoutError) else f"{type(error).__name__}: {error}"
         return [_failed(series, reason)], [], "failed", reason
-    return rows, list(_scores(series, flows)), "forecast", rows[0]["reason"]
+    return rows, scores, "forecast", rows[0]["reason"]
 
 
 def forecast_flow(history: History, candidates: tuple[Model, ...] = CANDIDATES) -> Flow:

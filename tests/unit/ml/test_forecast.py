@@ -197,6 +197,15 @@ def test_an_amount_that_does_not_fit_fails_the_series():
     assert status == "failed" and "does not fit DECIMAL(19,4)" in reason
 
 
+def test_a_series_that_cannot_be_scored_does_not_stop_the_rest(monkeypatch):
+    def no_luck(past, level):
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr("tieout.ml.forecast.coverage", no_luck)
+    rows, scores, status, reason = forecast_rows(series(noisy(200), noisy(200, 2)), SIMPLE)
+    assert (status, reason, len(rows), scores) == ("failed", "RuntimeError: no luck", 1, [])
+
+
 def test_score_rows_are_whole_and_choose_one_model_per_flow():
     _, scores, _, _ = forecast_rows(series(noisy(400), noisy(400, 2)), SIMPLE)
     assert all(set(score) == {column.name for column in ACCURACY.columns} for score in scores)
