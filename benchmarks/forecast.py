@@ -212,6 +212,9 @@ def city_figures(flows: list[City]) -> list[_report.Figure]:
                     f"a city's {flow.name}, months within the {level} % interval", coverage(flow, level, years), level
                 )
             )
+    for level in LEVELS:
+        share = float(np.mean([coverage(flow, level, years) for flow in flows]))
+        figures.append(covered(f"a city's cash of both directions, months within the {level} % interval", share, level))
     return figures
 
 

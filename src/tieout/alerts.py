@@ -106,7 +106,7 @@ _HEADINGS = {
     "quarantined": "Delivered lines that could not be read (lake.bronze.quarantine):",
     "delivery": "Tables and files that were not loaded (lake.ops.table_outcomes):",
     "repair": "Rows that differed from their source and were read again (lake.ops.repairs):",
-    "reconciliation": "Stripe against NetSuite, what does not match (lake.gold.fact_reconciliation):",
+    "reconciliation": "Stripe against NetSuite, what is open (lake.gold.fact_reconciliation):",
     "overdue": "Receivables past their due date (lake.gold.fact_ar_aging):",
     "anomaly": "What looks wrong (lake.gold.ml_anomaly_alerts):",
 }
@@ -152,12 +152,13 @@ def repairs(batch: Batch) -> list[Finding]:
 
 def _reconciliation() -> list[Finding]:
     rows = connections.query(
-        "select status, coalesce(stripe_currency, netsuite_currency), count(*), sum(variance_amount) "
-        "from lake.gold.fact_reconciliation where status <> 'perfect_match' group by 1, 2 order by 1, 2"
+        "select status, currency, count(*), sum(leakage_amount) from lake.gold.fact_reconciliation "
+        # What came late is settled, and what the ERP still has time for is not missing yet.
+        "where is_open and not is_awaiting_erp group by 1, 2 order by 1, 2"
     )
     return [
-        Finding("reconciliation", f"{status}: {count} in {currency}, variance {_money(variance)}")
-        for status, currency, count, variance in rows
+        Finding("reconciliation", f"{status}: {count} in {currency}, leakage {_money(leakage)}")
+        for status, currency, count, leakage in rows
     ]
 
 

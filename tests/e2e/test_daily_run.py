@@ -134,6 +134,16 @@ def test_one_message_tells_what_the_run_found(first: RunResult) -> None:
         f"where as_of_date = date '{FIRST}' and is_overdue group by 1"
     ):
         assert f"{currency} {owed:,f} on {count} invoices" in text
+    open_items = query(
+        "select status, currency, count(*), sum(leakage_amount) from lake.gold.fact_reconciliation "
+        "where is_open and not is_awaiting_erp group by 1, 2"
+    )
+    assert {line for line in text.splitlines() if ", leakage " in line} <= {
+        f"- {status}: {count} in {currency}, leakage {leakage:,f}" for status, currency, count, leakage in open_items
+    }
+    assert ", leakage " in text
+    assert query("select count(*) from lake.gold.fact_reconciliation where status = 'timing_difference'") != [(0,)]
+    assert "timing_difference" not in text, "it is settled"
 
 
 def test_the_summary_of_a_demo_shows_what_the_run_did(first: RunResult) -> None:
