@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal, DecimalException
@@ -10,13 +11,22 @@ from typing import Any
 
 
 class InvalidJson(ValueError):
-    """Text that is no JSON, or JSON whose meaning is open (a name twice in one object, NaN)."""
+    """Text that is no JSON, or JSON whose meaning is open (a name twice in one object, NaN, half a character)."""
+
+
+# Of a pair that stands for one character: alone it is no character, and UTF-8 cannot hold it.
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse(text: str) -> Any:
     """The value of a JSON text; whole numbers as int, others as Decimal. Raises InvalidJson."""
     try:
-        return _DECODER.decode(text)
+        value = _DECODER.decode(text)
+        if _HALF_CHARACTER.search(text):
+            canonical(value).encode()
+        return value
+    except UnicodeEncodeError as error:
+        raise InvalidJson(f"{ascii(error.object[error.start])} is half a character: expected a pair") from error
     except json.JSONDecodeError as error:
         raise InvalidJson(f"{error.msg} at character {error.pos + 1}") from error
     except (ValueError, DecimalException) as error:

@@ -160,6 +160,8 @@ def in_parquet(table: pa.Table, name: str = "a.parquet") -> bytes:
         ('{"id": "po_2", ', "malformed_line", "character"),
         ("not json", "malformed_line", "no JSON object"),
         ("[1, 2]", "malformed_line", "expected an object"),
+        (payout(2, status="\ud83d"), "malformed_line", "half a character"),
+        (payout(2, other="\ud83d"), "malformed_line", "half a character"),
         (json.dumps(payout(2))[:-1] + ', "amount": 5}', "malformed_line", "amount occurs twice"),
         (payout(2, amount=1.5), "bad_value", "amount: '1.5' is no whole number"),
         (payout(2, amount=True), "bad_value", "amount: 'true' is no whole number"),
