@@ -359,6 +359,17 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(name: str, data: bytes
     assert refused(name, data)[0] == "not_as_named"
 
 
+@pytest.mark.parametrize("name", ["method", "currency", "arrival_date", "other"])
+def test_text_in_a_parquet_that_is_no_utf8_is_refused(name: str) -> None:
+    table = pa.Table.from_pylist([payout(1), payout(2)])
+    latin = pa.array([b"caf\xe9", b"tea"]).view(pa.string())
+    position = table.schema.get_field_index(name)
+    table = table.append_column(name, latin) if position < 0 else table.set_column(position, name, latin)
+    code, says = refused("a.parquet", in_parquet(table))
+    assert code == "not_as_named"
+    assert "Invalid UTF8 sequence" in says and "deliver it again" in says
+
+
 def test_a_csv_without_its_header_is_refused() -> None:
     code, says = refused("a.csv", f"{line(1)}\n{line(2)}\n".encode())
     assert code == "missing_header"
