@@ -31,7 +31,14 @@ SIMPLE_TYPES = frozenset(
     ("uuid", "text", "json", "boolean", "integer", "bigint", "date", "timestamptz", "timestamp", "unix_time")
 )
 _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
+_DIGITS = 38  # what a decimal of the lake holds at most
 _CHAR = re.compile(r"char\((\d+)\)")
+
+
+def is_exact_decimal(type_: str) -> bool:
+    """Whether it is a numeric(p,s) that the lake has a decimal for: 38 digits at most, the decimals among them."""
+    found = _NUMERIC.fullmatch(type_)
+    return bool(found) and int(found[2]) <= int(found[1]) <= _DIGITS
 
 
 @dataclass(frozen=True)
@@ -241,6 +248,11 @@ def _read_column(where: str, name: str, spec: dict) -> ColumnSpec:
     type_ = spec["type"]
     if type_ == "numeric":
         raise ConfigError(f"{where}: column {name}: numeric needs precision and scale, as in numeric(19,4)")
+    if _NUMERIC.fullmatch(type_) and not is_exact_decimal(type_):
+        raise ConfigError(
+            f"{where}: column {name}: {type_} has no exact type in the lake: write one of at most {_DIGITS} digits, "
+            "the decimals among them"
+        )
     if not (type_ in SIMPLE_TYPES or _NUMERIC.fullmatch(type_) or _CHAR.fullmatch(type_)):
         raise ConfigError(f"{where}: column {name}: unknown type {type_!r}: see docs/sources.md")
     return ColumnSpec(

@@ -85,6 +85,7 @@ def test_delivered_files_are_compared_whole(tmp_path: Path) -> None:
     ("found", "written", "message"),
     [
         pytest.param('"numeric(19,4)"', "numeric", r"column total: numeric needs precision", id="bare numeric"),
+        pytest.param('"numeric(19,4)"', '"numeric(40,4)"', r"column total: numeric\(40,4\) has no exact", id="long"),
         pytest.param('"numeric(19,4)"', "money", r"column total: unknown type 'money'", id="unknown type"),
         pytest.param("key: [id]", "key: [number]", r"key names number", id="key that is no column"),
         pytest.param("cursor: updated_at", "cursor: changed", r"cursor names changed", id="cursor that is no column"),
