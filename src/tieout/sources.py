@@ -212,7 +212,7 @@ def _read_table(file: str, source: str, kind: str, schema: str, name: str, body:
         name=name,
         description=body["description"],
         mode=mode,
-        key=tuple(body["key"]),
+        key=(body["key"],) if isinstance(body["key"], str) else tuple(body["key"]),
         cursor=body.get("cursor"),
         currency=body.get("currency"),
         columns=columns,

@@ -43,6 +43,10 @@ def test_a_table_is_read_whole(tmp_path: Path) -> None:
     assert [column.name for column in orders.money] == ["total"]
 
 
+def test_a_key_of_one_column_may_be_written_without_brackets(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD.replace("key: [id]", "key: currency"))["shop"].tables[0].key == ("currency",)
+
+
 def test_a_source_is_expected_daily_unless_it_says_otherwise(tmp_path: Path) -> None:
     assert read(tmp_path, GOOD)["shop"].arrives == DAILY
     load_sources.cache_clear()
