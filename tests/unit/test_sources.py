@@ -104,6 +104,16 @@ def test_delivered_files_are_compared_whole(tmp_path: Path) -> None:
         pytest.param(
             "mode: inc", "first_batch: true\n    mode: inc", r"of delivered files only", id="first batch of a table"
         ),
+        pytest.param(
+            "kind: postgres", "kind: postgres\narrive: rarely", r"shop.yml: unknown entries arrive", id="misspelt"
+        ),
+        pytest.param("kind: postgres\n", "", r"shop.yml: no kind: see docs", id="no kind"),
+        pytest.param("    description: Orders.\n", "", r"table orders: no description: see", id="table undescribed"),
+        pytest.param(", description: Key.", "", r"column id: no description: see docs", id="column undescribed"),
+        pytest.param(
+            "{type: uuid, silver: order_id, description: Key.}", "uuid", r"column id: expected entries", id="text"
+        ),
+        pytest.param("key: [id]", "key: [id", r"shop.yml: it is no YAML: .*line", id="no YAML"),
         pytest.param("money: true", "moeny: true", r"unknown entries moeny", id="misspelt entry"),
     ],
 )
