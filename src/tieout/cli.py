@@ -167,8 +167,8 @@ def generate_reconciliation(
 
 @app.command()
 def pull(
-    source: Annotated[str, typer.Argument(help="stripe")],
-    date: Annotated[str, typer.Option(help="The batch, YYYY-MM-DD.")],
+    source: Annotated[str, typer.Argument(help="The source: stripe is the only one with an API.")],
+    date: Annotated[str, typer.Option(help="The batch, YYYY-MM-DD: the day whose data interval is pulled.")],
 ) -> None:
     """Land what a source's API has for one date, as tieout_daily does where a key is set."""
     with _clear_errors():
