@@ -23,10 +23,13 @@ class Batch:
     def of(cls, day: str | date, run_id: str) -> Batch:
         """The batch of a day given as a date or as YYYY-MM-DD. Raises ConfigError for any other text."""
         if isinstance(day, str):
+            text = day
             try:
-                day = date.fromisoformat(day)
+                day = date.fromisoformat(text)
             except ValueError as error:
-                raise ConfigError(f"{day!r} is not a day: write it as YYYY-MM-DD") from error
+                raise ConfigError(f"{text!r} is not a day: write it as YYYY-MM-DD") from error
+            if day.isoformat() != text:  # ISO's other spellings, as 20261120 or 2026-W47-5
+                raise ConfigError(f"{text!r} is not written as a day is here: write {day}")
         return cls(day, run_id, datetime.combine(day, INTERVAL_START))
 
     def __str__(self) -> str:

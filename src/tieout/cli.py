@@ -19,13 +19,29 @@ app = typer.Typer(
 )
 
 
+# What clients raise where no server answers. By name: importing them all would make every start slow.
+_UNREACHABLE = {
+    "psycopg.OperationalError": "Postgres",
+    "trino.exceptions.TrinoConnectionError": "Trino",
+    "botocore.exceptions.EndpointConnectionError": "the S3 store",
+}
+
+
 @contextmanager
 def _clear_errors() -> Iterator[None]:
-    """A named failure is its message, on one line of stderr, and exit code 1: no traceback."""
+    """A named failure, or a server that cannot be reached, is one line of stderr and exit code 1: no traceback."""
     try:
         yield
     except TieoutError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(1) from None
+    except Exception as error:
+        kind = type(error)
+        server = _UNREACHABLE.get(f"{kind.__module__}.{kind.__qualname__}")
+        if server is None:
+            raise
+        said = " ".join(str(error).split())
+        typer.secho(f"error: {server} cannot be reached: run `tieout up` ({said})", fg="red", err=True)
         raise typer.Exit(1) from None
 
 
@@ -151,8 +167,8 @@ def generate_reconciliation(
 
 @app.command()
 def pull(
-    source: Annotated[str, typer.Argument(help="stripe")],
-    date: Annotated[str, typer.Option(help="The batch, YYYY-MM-DD.")],
+    source: Annotated[str, typer.Argument(help="The source: stripe is the only one with an API.")],
+    date: Annotated[str, typer.Option(help="The batch, YYYY-MM-DD: the day whose data interval is pulled.")],
 ) -> None:
     """Land what a source's API has for one date, as tieout_daily does where a key is set."""
     with _clear_errors():

@@ -8,10 +8,10 @@ readers; a test fails when the two part.
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tieout.errors import StackError
+from tieout.errors import ConfigError, StackError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SECRETS_FILE = "secrets.env"
@@ -141,5 +141,13 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process, read once. ``get_settings.cache_clear()`` makes the next call read again."""
-    return Settings(_env_file=Settings().home / SECRETS_FILE)
+    """The settings of this process, read once. ``get_settings.cache_clear()`` makes the next call read again.
+
+    Raises ConfigError for a value that its setting cannot have.
+    """
+    try:
+        return Settings(_env_file=Settings().home / SECRETS_FILE)
+    except ValidationError as error:
+        # Secrets are texts, of which none is wrong: what is shown is a number or a path.
+        wrong = [f"TIEOUT_{e['loc'][0]}".upper() + f" is {e['input']!r}: {e['msg']}" for e in error.errors()]
+        raise ConfigError(f"{'; '.join(wrong)}. See docs/settings.md") from error

@@ -30,8 +30,18 @@ TIE_OUT_FULL, CHANGED_MONTHS = "full", "changed_months"
 SIMPLE_TYPES = frozenset(
     ("uuid", "text", "json", "boolean", "integer", "bigint", "date", "timestamptz", "timestamp", "unix_time")
 )
+_OF_SOURCE = ("source", "kind", "schema", "arrives", "description", "common_columns", "tables")
+_OF_TABLE = ("description", "mode", "key", "cursor", "currency", "tie_out", "columns", "first_batch")
+_OF_COLUMN = ("type", "silver", "description", "nullable", "optional", "money", "aliases")
 _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
+_DIGITS = 38  # what a decimal of the lake holds at most
 _CHAR = re.compile(r"char\((\d+)\)")
+
+
+def is_exact_decimal(type_: str) -> bool:
+    """Whether it is a numeric(p,s) that the lake has a decimal for: 38 digits at most, the decimals among them."""
+    found = _NUMERIC.fullmatch(type_)
+    return bool(found) and int(found[2]) <= int(found[1]) <= _DIGITS
 
 
 @dataclass(frozen=True)
@@ -153,8 +163,22 @@ def load_source(name: str) -> Source:
     return sources[name]
 
 
+def _check_entries(where: str, body: object, required: Collection[str], known: Collection[str]) -> None:
+    """Raises ConfigError for what holds no entries, lacks one that is required, or has one that is not known."""
+    if not isinstance(body, dict):
+        raise ConfigError(f"{where}: expected entries such as {', '.join(required)}: see docs/sources.md")
+    if missing := [name for name in required if body.get(name) is None]:
+        raise ConfigError(f"{where}: no {', '.join(missing)}: see docs/sources.md")
+    if unknown := sorted(map(str, set(body) - set(known))):
+        raise ConfigError(f"{where}: unknown entries {', '.join(unknown)}")
+
+
 def _read_source(file: Path) -> Source:
-    document = yaml.load(file.read_text(), Loader=LOADER)
+    try:
+        document = yaml.load(file.read_text(), Loader=LOADER)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file.name}: it is no YAML: {' '.join(str(error).split())}") from error
+    _check_entries(file.name, document, ("source", "kind", "description", "tables"), _OF_SOURCE)
     name, kind = document["source"], document["kind"]
     if name != file.stem:
         raise ConfigError(f"{file.name}: source is {name!r}, expected {file.stem!r}: a file is named by its source")
@@ -173,9 +197,7 @@ def _read_source(file: Path) -> Source:
 
 def _read_table(file: str, source: str, kind: str, schema: str, name: str, body: dict, common: dict) -> TableSpec:
     where = f"{file}: table {name}"
-    unknown = set(body) - {"description", "mode", "key", "cursor", "currency", "tie_out", "columns", "first_batch"}
-    if unknown:
-        raise ConfigError(f"{where}: unknown entries {', '.join(sorted(unknown))}")
+    _check_entries(where, body, ("description", "columns"), _OF_TABLE)
     columns = tuple(_read_column(where, column, spec) for column, spec in {**body["columns"], **common}.items())
     names = [column.name for column in columns]
     for role in ("key", "cursor", "currency"):
@@ -205,7 +227,7 @@ def _read_table(file: str, source: str, kind: str, schema: str, name: str, body:
         name=name,
         description=body["description"],
         mode=mode,
-        key=tuple(body["key"]),
+        key=(body["key"],) if isinstance(body["key"], str) else tuple(body["key"]),
         cursor=body.get("cursor"),
         currency=body.get("currency"),
         columns=columns,
@@ -235,12 +257,15 @@ def _read_month(where: str, kind: str, tie_out: str | dict, columns: tuple[Colum
 
 
 def _read_column(where: str, name: str, spec: dict) -> ColumnSpec:
-    unknown = set(spec) - {"type", "silver", "description", "nullable", "optional", "money", "aliases"}
-    if unknown:
-        raise ConfigError(f"{where}: column {name}: unknown entries {', '.join(sorted(unknown))}")
+    _check_entries(f"{where}: column {name}", spec, ("type", "description"), _OF_COLUMN)
     type_ = spec["type"]
     if type_ == "numeric":
         raise ConfigError(f"{where}: column {name}: numeric needs precision and scale, as in numeric(19,4)")
+    if _NUMERIC.fullmatch(type_) and not is_exact_decimal(type_):
+        raise ConfigError(
+            f"{where}: column {name}: {type_} has no exact type in the lake: write one of at most {_DIGITS} digits, "
+            "the decimals among them"
+        )
     if not (type_ in SIMPLE_TYPES or _NUMERIC.fullmatch(type_) or _CHAR.fullmatch(type_)):
         raise ConfigError(f"{where}: column {name}: unknown type {type_!r}: see docs/sources.md")
     return ColumnSpec(

@@ -18,3 +18,6 @@ def test_the_interval_starts_at_two(day: str | date) -> None:
 def test_a_day_is_written_in_one_way() -> None:
     with pytest.raises(ConfigError, match="write it as YYYY-MM-DD"):
         Batch.of("20.11.2026", "run")
+    for text in ("20261120", "2026-W47-5"):
+        with pytest.raises(ConfigError, match="write 2026-11-20"):
+            Batch.of(text, "run")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tieout.errors import ConfigError
 from tieout.local.secrets import GENERATORS
 from tieout.settings import PROJECT_ROOT, MissingSecret, Settings, get_settings
 
@@ -49,6 +50,21 @@ def test_the_environment_wins_over_the_file(home: Path, monkeypatch: pytest.Monk
 def test_a_missing_secret_says_what_to_do(home: Path) -> None:
     with pytest.raises(MissingSecret, match=r"lake_secret_key is empty: run `tieout up`.*TIEOUT_LAKE_SECRET_KEY"):
         get_settings().reveal("lake_secret_key")
+
+
+def test_a_value_that_cannot_be_is_refused_by_the_name_of_its_variable(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "secrets.env").write_text("TIEOUT_POSTGRES_PASSWORD=do-not-show\nTIEOUT_OVERLAP_HOURS=-1\n")
+    monkeypatch.setenv("TIEOUT_TRINO_PORT", "abc")
+    with pytest.raises(
+        ConfigError, match=r"TIEOUT_TRINO_PORT is 'abc': .*valid integer.* See docs/settings.md"
+    ) as error:
+        get_settings()
+    assert "do-not-show" not in str(error.value)
+    monkeypatch.delenv("TIEOUT_TRINO_PORT")
+    with pytest.raises(ConfigError, match="TIEOUT_OVERLAP_HOURS is '-1'"):
+        get_settings()
 
 
 def test_secrets_are_not_printed(home: Path) -> None:

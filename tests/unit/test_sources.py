@@ -43,6 +43,10 @@ def test_a_table_is_read_whole(tmp_path: Path) -> None:
     assert [column.name for column in orders.money] == ["total"]
 
 
+def test_a_key_of_one_column_may_be_written_without_brackets(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD.replace("key: [id]", "key: currency"))["shop"].tables[0].key == ("currency",)
+
+
 def test_a_source_is_expected_daily_unless_it_says_otherwise(tmp_path: Path) -> None:
     assert read(tmp_path, GOOD)["shop"].arrives == DAILY
     load_sources.cache_clear()
@@ -85,6 +89,7 @@ def test_delivered_files_are_compared_whole(tmp_path: Path) -> None:
     ("found", "written", "message"),
     [
         pytest.param('"numeric(19,4)"', "numeric", r"column total: numeric needs precision", id="bare numeric"),
+        pytest.param('"numeric(19,4)"', '"numeric(40,4)"', r"column total: numeric\(40,4\) has no exact", id="long"),
         pytest.param('"numeric(19,4)"', "money", r"column total: unknown type 'money'", id="unknown type"),
         pytest.param("key: [id]", "key: [number]", r"key names number", id="key that is no column"),
         pytest.param("cursor: updated_at", "cursor: changed", r"cursor names changed", id="cursor that is no column"),
@@ -99,6 +104,16 @@ def test_delivered_files_are_compared_whole(tmp_path: Path) -> None:
         pytest.param(
             "mode: inc", "first_batch: true\n    mode: inc", r"of delivered files only", id="first batch of a table"
         ),
+        pytest.param(
+            "kind: postgres", "kind: postgres\narrive: rarely", r"shop.yml: unknown entries arrive", id="misspelt"
+        ),
+        pytest.param("kind: postgres\n", "", r"shop.yml: no kind: see docs", id="no kind"),
+        pytest.param("    description: Orders.\n", "", r"table orders: no description: see", id="table undescribed"),
+        pytest.param(", description: Key.", "", r"column id: no description: see docs", id="column undescribed"),
+        pytest.param(
+            "{type: uuid, silver: order_id, description: Key.}", "uuid", r"column id: expected entries", id="text"
+        ),
+        pytest.param("key: [id]", "key: [id", r"shop.yml: it is no YAML: .*line", id="no YAML"),
         pytest.param("money: true", "moeny: true", r"unknown entries moeny", id="misspelt entry"),
     ],
 )

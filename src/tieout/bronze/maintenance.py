@@ -24,7 +24,10 @@ RETENTION_DAYS = 7
 
 @dataclass(frozen=True)
 class Upkeep:
-    """One table's upkeep: data files and snapshots before and after. failure: why it was left, None if it was done."""
+    """One table's upkeep: data files and snapshots before and after. failure: why it was left, None if it was done.
+
+    After a failure the numbers are those of before; of a table that had gone by then, zero.
+    """
 
     table: str
     files_before: int
@@ -37,8 +40,8 @@ class Upkeep:
 def maintain(retention_days: int = RETENTION_DAYS) -> list[Upkeep]:
     """Look after every table of the lake, one after the other; returns a row per table.
 
-    A table that another writer changes meanwhile is left for the next time, with the reason in its row. Raises what
-    Trino raises when it cannot be reached.
+    A table that another writer changes or drops meanwhile is left for the next time, with the reason in its row.
+    Raises what Trino raises when it cannot be reached.
     """
     upkeep = [_maintain_table(table, retention_days) for table in _tables()]
     removed = _remove_view_leftovers(retention_days)
@@ -58,19 +61,20 @@ def _tables() -> list[str]:
 def _maintain_table(table: str, retention_days: int) -> Upkeep:
     from trino.exceptions import TrinoQueryError
 
-    files, snapshots = _count(table)
+    files, snapshots, files_after, snapshots_after = 0, 0, 0, 0
     failure = None
     try:
+        files, snapshots = files_after, snapshots_after = _count(table)
         for step in (
             "optimize",
             f"expire_snapshots(retention_threshold => '{retention_days}d')",
             f"remove_orphan_files(retention_threshold => '{retention_days}d')",
         ):
             _execute(f"alter table {table} execute {step}", retention_days)
+        files_after, snapshots_after = _count(table)
     except TrinoQueryError as error:
         failure = f"{error.error_name}: {error.message}"
         log.warning("%s was left as it is: %s", table, failure)
-    files_after, snapshots_after = _count(table)
     return Upkeep(table, files, files_after, snapshots, snapshots_after, failure)
 
 

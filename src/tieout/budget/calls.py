@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from decimal import Decimal
 
 import psycopg
@@ -34,6 +35,12 @@ def check_amount(amount: Decimal) -> None:
         raise InvalidEntry(f"amount {amount} is not above zero: pass what is to be booked, or taken back, as positive")
     if amount >= 10**_DIGITS_BEFORE or amount != round(amount, _DECIMALS):
         raise InvalidEntry(f"amount {amount} does not fit numeric(19,4): nothing is rounded, give at most 4 decimals")
+
+
+def check_day(on: date) -> None:
+    """Raises InvalidEntry for a day that no row can have."""
+    if not 1900 <= on.year <= 2199:
+        raise InvalidEntry(f"the day {on} is none: give one between 1900 and 2199")
 
 
 def check_text(name: str, text: str) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from tieout.budget.calls import acting, check_amount, check_text
+from tieout.budget.calls import acting, check_amount, check_day, check_text
 from tieout.budget.errors import InvalidEntry, NoSuchEntry, ProgramHasBudget, ProposalExceeded, WrongState
 
 
@@ -143,7 +143,8 @@ def adopt_proposal(conn: psycopg.Connection, proposal: UUID, lines: Sequence[Lin
 
 
 def reject_proposal(conn: psycopg.Connection, proposal: UUID, on: date, actor: str) -> None:
-    """Turn a submitted proposal down as of the day ``on``. Raises NoSuchEntry and WrongState."""
+    """Turn a submitted proposal down as of the day ``on``. Raises InvalidEntry, NoSuchEntry and WrongState."""
+    check_day(on)
     with acting(conn, actor):
         _locked(conn, proposal, "submitted")
         conn.execute(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from tieout.budget.calls import acting, check_text
+from tieout.budget.calls import acting, check_day, check_text
 from tieout.budget.errors import InvalidEntry, NoSuchEntry, WrongState
 
 
@@ -63,12 +63,14 @@ def assign_work_item(conn: psycopg.Connection, item: UUID, to: str, actor: str) 
 
 
 def close_work_item(conn: psycopg.Connection, item: UUID, on: date, actor: str) -> None:
-    """Note an open work item as done on the day ``on``. Raises NoSuchEntry, WrongState."""
+    """Note an open work item as done on the day ``on``. Raises InvalidEntry, NoSuchEntry, WrongState."""
+    check_day(on)
     _change(conn, item, "status = 'done', closed_on = %s", (on,), actor)
 
 
 def cancel_work_item(conn: psycopg.Connection, item: UUID, on: date, actor: str) -> None:
-    """Note on the day ``on`` that an open work item need not be done. Raises NoSuchEntry, WrongState."""
+    """Note on the day ``on`` that an open work item need not be done. Raises InvalidEntry, NoSuchEntry, WrongState."""
+    check_day(on)
     _change(conn, item, "status = 'cancelled', closed_on = %s", (on,), actor)
 
 

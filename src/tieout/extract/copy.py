@@ -83,6 +83,11 @@ def copy(select: str, schema: pa.Schema, snapshot: str) -> Iterator[pa.RecordBat
             process.kill()
             process.wait()
             if not _text(errors):
+                if "straddling" in str(error):  # Arrow's word for a row that more than two blocks hold
+                    raise ExtractionError(
+                        f"a row is longer than {BLOCK_BYTES // 2**20} MiB as text, which no column of a ledger is: "
+                        "shorten its value in the source, or move that column to a table that is not extracted"
+                    ) from error
                 raise ExtractionError(f"a value does not fit its column's type: {error}") from error
             failed = True
         finally:

@@ -35,6 +35,7 @@ def read_parquet(table: TableSpec, file: BinaryIO, check_schema: SchemaCheck = N
             check_schema(parquet.schema_arrow)
         first = 1
         for rows in parquet.iter_batches(ROWS_PER_CHUNK, use_threads=False):
+            rows.validate(full=True)  # Arrow takes any bytes for text, also what is no UTF-8
             yield _found(table, rows, first)
             first += rows.num_rows
         if first - 1 != parquet.metadata.num_rows:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tieout.bronze.schema import arrow_type
 from tieout.errors import SchemaError
-from tieout.sources import SIMPLE_TYPES, ColumnSpec, Source, TableSpec
+from tieout.sources import SIMPLE_TYPES, ColumnSpec, Source, TableSpec, is_exact_decimal
 
 if TYPE_CHECKING:
     import psycopg
@@ -96,7 +96,7 @@ def _carry(where: str, name: str, type_: str) -> ColumnSpec:
         raise SchemaError(_bare_numeric(where, name, "numeric(19,4)"))
     described = _described(type_)
     # What has no type of its own in the lake is carried as Postgres' text for it; the select casts it.
-    exact = described in _KNOWN or re.fullmatch(r"numeric\(\d+,\d+\)|char\(\d+\)", described)
+    exact = described in _KNOWN or is_exact_decimal(described) or re.fullmatch(r"char\(\d+\)", described)
     return ColumnSpec(name, described if exact else "text", name, "Carried: not described yet.", nullable=True)
 
 

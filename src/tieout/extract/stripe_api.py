@@ -6,9 +6,9 @@ interval and starts where the pull before it ended, less an overlap. landing/str
 says in its name where it ended, which is all the state there is. The first pull of a table, and one whose window starts
 before Stripe's oldest event, has all objects.
 
-Objects are written as the API sends them, in minor units, with sorted names: a pull again replaces its own file, and
-has the same bytes where nothing has changed. Two windows never have the same bytes, for those would be taken for one
-delivery. Files land when the last table has been read to its end.
+Objects are written as the API sends them, in minor units, with sorted names: a pull again of a day that has ended
+replaces its own file, and has the same bytes where nothing has changed. Two windows never have the same bytes, for
+those would be taken for one delivery. Files land when the last table has been read to its end.
 """
 
 from __future__ import annotations

@@ -346,6 +346,8 @@ def _from_typed(column: ColumnSpec, values: pa.Array) -> tuple[pa.Array, list[Fa
 
 
 def _from_epoch(column: ColumnSpec, seconds: pa.Array) -> tuple[pa.Array, list[Fault]]:
+    if pa.types.is_uint64(seconds.type):  # Arrow compares it as a signed number, which does not hold all of it
+        return _from_text(column, seconds.cast(pa.string()))
     inside = pc.and_(pc.greater_equal(seconds, _FIRST_SECOND), pc.less_equal(seconds, _LAST_SECOND))
     if pc.all(inside, min_count=0).as_py():
         return seconds.cast(pa.int64()).cast(pa.timestamp("s")).cast(_INSTANT), []

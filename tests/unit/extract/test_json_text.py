@@ -27,6 +27,15 @@ def test_what_is_written_is_read_back(value: object) -> None:
     assert parse(canonical(value)) == value
 
 
+def test_a_character_may_be_a_pair_of_escapes() -> None:
+    assert parse('"\\ud83d\\ude00"') == "\N{GRINNING FACE}"
+
+
+def test_a_float_that_is_no_number_is_text_as_json_has_no_word_for_it() -> None:
+    text = canonical({"rates": [1.5, float("nan"), float("inf"), float("-inf")]})
+    assert parse(text) == {"rates": [Decimal("1.5"), "NaN", "Infinity", "-Infinity"]}
+
+
 def test_the_order_of_names_does_not_matter() -> None:
     left, right = '{"b": [1.50, {"z": null, "a": "ü"}], "a": true}', '{"a":true,"b":[1.50,{"a":"\\u00fc","z":null}]}'
     assert canonical(parse(left)) == canonical(parse(right)) == '{"a":true,"b":[1.50,{"a":"ü","z":null}]}'
@@ -43,8 +52,10 @@ def test_the_order_of_names_does_not_matter() -> None:
         ('{"a": -Infinity}', "Infinity"),
         ("[" * 100_000, "nested"),
         ("9" * 5000, "digit"),
+        ('{"name": "\\ud83d"}', "half a character"),
+        ('[{"\\uDE00": 1.5}]', "half a character"),
     ],
-    ids=["open", "empty", "trailing", "name twice", "nan", "infinity", "deep", "endless number"],
+    ids=["open", "empty", "trailing", "name twice", "nan", "infinity", "deep", "endless number", "half", "half name"],
 )
 def test_what_is_no_json_or_has_two_meanings_is_refused(text: str, says: str) -> None:
     with pytest.raises(InvalidJson, match=says):

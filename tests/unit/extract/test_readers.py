@@ -160,6 +160,8 @@ def in_parquet(table: pa.Table, name: str = "a.parquet") -> bytes:
         ('{"id": "po_2", ', "malformed_line", "character"),
         ("not json", "malformed_line", "no JSON object"),
         ("[1, 2]", "malformed_line", "expected an object"),
+        (payout(2, status="\ud83d"), "malformed_line", "half a character"),
+        (payout(2, other="\ud83d"), "malformed_line", "half a character"),
         (json.dumps(payout(2))[:-1] + ', "amount": 5}', "malformed_line", "amount occurs twice"),
         (payout(2, amount=1.5), "bad_value", "amount: '1.5' is no whole number"),
         (payout(2, amount=True), "bad_value", "amount: 'true' is no whole number"),
@@ -355,6 +357,17 @@ def test_a_damaged_gzip_is_refused() -> None:
 )
 def test_a_file_that_is_not_what_its_name_says_is_refused(name: str, data: bytes) -> None:
     assert refused(name, data)[0] == "not_as_named"
+
+
+@pytest.mark.parametrize("name", ["method", "currency", "arrival_date", "other"])
+def test_text_in_a_parquet_that_is_no_utf8_is_refused(name: str) -> None:
+    table = pa.Table.from_pylist([payout(1), payout(2)])
+    latin = pa.array([b"caf\xe9", b"tea"]).view(pa.string())
+    position = table.schema.get_field_index(name)
+    table = table.append_column(name, latin) if position < 0 else table.set_column(position, name, latin)
+    code, says = refused("a.parquet", in_parquet(table))
+    assert code == "not_as_named"
+    assert "Invalid UTF8 sequence" in says and "deliver it again" in says
 
 
 def test_a_csv_without_its_header_is_refused() -> None:

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tieout.errors import SchemaError
-from tieout.extract.source_schema import SourceTable, check
+from tieout.extract.source_schema import SourceTable, carried_fields, check
 from tieout.sources import load_table
 
 CURRENCIES = load_table("app_db", "currencies")
@@ -66,6 +66,10 @@ def test_a_table_that_does_not_fit_is_refused(found: SourceTable | None, message
     ("type_", "carried"),
     [
         ("numeric(20,10)", "numeric(20,10)"),
+        ("numeric(38,0)", "numeric(38,0)"),
+        ("numeric(40,10)", "text"),
+        ("numeric(3,5)", "text"),
+        ("numeric(5,-2)", "text"),
         ("character varying(40)", "text"),
         ("jsonb", "json"),
         ("smallint", "integer"),
@@ -76,3 +80,4 @@ def test_a_table_that_does_not_fit_is_refused(found: SourceTable | None, message
 def test_a_new_column_is_carried(type_: str, carried: str) -> None:
     (column,) = check(CURRENCIES, with_columns(note=type_))
     assert (column.name, column.type, column.nullable) == ("note", carried, True)
+    assert [field.name for field in carried_fields((column,))] == ["note"]

@@ -199,6 +199,7 @@ def test_no_amount_changes(amounts: list[Decimal]) -> None:
         ("bigint", pa.array([2**64 - 1], pa.uint64()), [AMOUNT_OUT_OF_RANGE]),
         ("boolean", pa.array([True, None]), [True, None]),
         ("unix_time", pa.array([0, 2**50]), [datetime(1970, 1, 1, tzinfo=UTC), BAD_VALUE]),
+        ("unix_time", pa.array([0, 2**64 - 1], pa.uint64()), [datetime(1970, 1, 1, tzinfo=UTC), BAD_VALUE]),
         ("unix_time", pa.array([1], pa.timestamp("ms")), [datetime(1970, 1, 1, 0, 0, 0, 1000, tzinfo=UTC)]),
         ("timestamp", pa.array([1500, 1], pa.timestamp("ns")), [BAD_VALUE, BAD_VALUE]),
         ("timestamp", pa.array([1000, 1], pa.timestamp("ns")), [datetime(1970, 1, 1, 0, 0, 0, 1), BAD_VALUE]),
