@@ -40,7 +40,8 @@ join pg_class c on c.oid = i.indrelid
 join pg_namespace n on n.oid = c.relnamespace
 cross join lateral unnest(i.indkey::smallint[]) with ordinality k (attnum, position)
 join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
-where n.nspname = %s and i.indisunique and i.indpred is null
+where n.nspname = %s and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
+  and k.position <= i.indnkeyatts
 group by c.relname, i.indexrelid
 """
 

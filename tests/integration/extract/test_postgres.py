@@ -209,6 +209,12 @@ def test_a_new_column_is_carried_and_reported(app: psycopg.Connection) -> None:
         pytest.param("alter table customers alter column payment_terms_days type bigint", "found bigint", id="retyped"),
         pytest.param("alter table customers add column score numeric", "numeric without precision", id="bare numeric"),
         pytest.param("alter table customers drop constraint customers_pkey cascade", "key \\(id\\)", id="no key"),
+        pytest.param(
+            "alter table customers drop constraint customers_pkey cascade;"
+            "create unique index on customers (id, lower(name))",
+            "key \\(id\\)",
+            id="no key but beside an expression",
+        ),
     ],
 )
 def test_a_table_that_does_not_fit_stops_alone_and_writes_nothing(
@@ -225,6 +231,15 @@ def test_a_table_that_does_not_fit_stops_alone_and_writes_nothing(
     ]
     assert status == "failed"
     assert "customers" in reason
+
+
+def test_columns_that_an_index_only_includes_are_no_part_of_its_key(app: psycopg.Connection) -> None:
+    app.execute(
+        "alter table customers drop constraint customers_pkey cascade;"
+        "create unique index on customers (id) include (name)"
+    )
+    add_customers(app, "C1")
+    assert extract(DAY_1)["customers"].rows_kept == 1
 
 
 def test_a_read_that_ends_early_commits_nothing(app: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
