@@ -53,7 +53,12 @@ class Settings(BaseSettings):
     airflow_parallelism: int = Field(4, ge=1, description="Tasks that Airflow runs at once.")
 
     extract_workers: int = Field(2, ge=1, description="Parallel connections that read one exported snapshot.")
-    overlap_hours: int = Field(24, ge=0, description="Hours before the data interval that are read again.")
+    overlap_hours: int = Field(
+        24,
+        ge=0,
+        description="Hours before the data interval that are read again; a row that commits later than that after its "
+        "own time is found by tie-out alone.",
+    )
     quarantine_limit_percent: int = Field(
         5,
         ge=0,
