@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
+
+# How long an example takes is no property of the code: the machine may be busy.
+hypothesis_settings.register_profile("tieout", deadline=None)
+hypothesis_settings.load_profile("tieout")
 
 # Another offset gives a second test stack, beside one that is at work.
 PORT_OFFSET = int(os.environ.get("TIEOUT_TEST_PORT_OFFSET", "1000"))

@@ -144,7 +144,6 @@ def postgres_table():
 # Many rows an example and no shrinking: an example costs two queries, and a row's text says which value it was.
 @settings(
     max_examples=10,
-    deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -55,7 +55,7 @@ def noisy(days: int, seed: int = 1) -> np.ndarray:
 histories = st.lists(st.floats(0, 1e6, allow_nan=False), min_size=0, max_size=200)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(inflow=histories, outflow=histories, minor_unit=st.sampled_from([0, 2, 3]))
 def test_rows_hold_their_properties_whatever_the_history(inflow, outflow, minor_unit):
     days = min(len(inflow), len(outflow))
