@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,8 +16,10 @@ from tests.lake import fresh_app_database, fresh_lake
 
 from tieout import alerts, connections, sources
 from tieout.batch import Batch
+from tieout.bronze import validation
 from tieout.bronze.validation import validate_bronze
 from tieout.controls import drift, repair, report, tie_out
+from tieout.controls.identities import load_identities
 from tieout.errors import DriftError, TransformationError
 from tieout.extract.landing import extract_landing
 from tieout.extract.postgres import extract_app_db
@@ -25,7 +28,7 @@ from tieout.ml.tables import ensure_ml_tables
 from tieout.orchestration.dbt_build import dbt_build
 from tieout.orchestration.operators import DbtBuildOperator
 from tieout.settings import get_settings
-from tieout.sources import load_sources
+from tieout.sources import TableSpec, load_sources, load_table
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -34,6 +37,8 @@ FIRST, SECOND, THIRD, FOURTH = "2026-10-31", "2026-11-02", "2026-11-03", "2026-1
 LONG_AGO = datetime(2026, 9, 15, 12, tzinfo=UTC)
 CUSTOMERS, SUPPLIERS = "lake.silver.stg_app_db__customers", "lake.silver.stg_app_db__suppliers"
 BANK, CHARGES = "lake.silver.stg_app_db__bank_transactions", "lake.silver.stg_stripe__charges"
+
+FEW = (("app_db", "customers"), ("app_db", "suppliers"), ("app_db", "bank_transactions"), ("stripe", "charges"))
 
 Found = set[tuple[str, str, str, str]]
 
@@ -86,14 +91,34 @@ def foreseen(monkeypatch: pytest.MonkeyPatch) -> list[Batch]:
 
 
 @pytest.fixture
-def by_month(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bank transactions as a table that is tied out by the months in which they were entered."""
-    described = load_sources()
-    of_app = described["app_db"]
-    tables = tuple(replace(t, month="created_at") if t.name == "bank_transactions" else t for t in of_app.tables)
-    changed = {**described, "app_db": replace(of_app, tables=tables)}
-    for module in (sources, tie_out):
-        monkeypatch.setattr(module, "load_sources", lambda: changed)
+def describe(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let these tables be all that is described, with the identities on them: runs of few tables are short."""
+
+    def only(*tables: TableSpec) -> None:
+        described = {
+            name: replace(source, tables=tuple(table for table in tables if table.source == name))
+            for name, source in load_sources().items()
+            if name in {table.source for table in tables}
+        }
+        silver = {table.silver for table in tables}
+        identities = tuple(found for found in load_identities() if found.left.relation in silver)
+        for module in (sources, tie_out, validation, sys.modules[__name__]):
+            monkeypatch.setattr(module, "load_sources", lambda: described)
+        monkeypatch.setattr(tie_out, "load_identities", lambda: identities)
+
+    return only
+
+
+@pytest.fixture
+def few_tables(describe: Callable[..., None]) -> None:
+    """Of all that was loaded and built, four tables are loaded and tied out again."""
+    describe(*(load_table(source, name) for source, name in FEW))
+
+
+@pytest.fixture
+def by_month(describe: Callable[..., None]) -> None:
+    """Bank transactions as a table that is tied out by the months in which they were entered, and no other table."""
+    describe(replace(load_table("app_db", "bank_transactions"), month="created_at"))
 
 
 @pytest.fixture
@@ -174,7 +199,7 @@ def test_a_run_without_drift_repairs_nothing(second: Batch) -> None:
 
 
 def test_drift_of_every_kind_is_mended_and_nothing_else_is_read(
-    second: Batch, app: psycopg.Connection, capsys: pytest.CaptureFixture
+    second: Batch, few_tables: None, app: psycopg.Connection, capsys: pytest.CaptureFixture
 ) -> None:
     late = add_customer(app, "LATE")
     app.execute("update customers set name = 'Behind the trigger' where customer_number = 'Z1'")
@@ -247,7 +272,7 @@ def test_a_second_tie_out_finds_nothing_left(second: Batch) -> None:
 
 
 def test_what_was_repaired_stays_when_its_batch_is_run_again(
-    second: Batch, app: psycopg.Connection, foreseen: list[Batch]
+    second: Batch, few_tables: None, app: psycopg.Connection, foreseen: list[Batch]
 ) -> None:
     late = add_customer(app, "LATER")
     batch = new_batch(SECOND)
@@ -264,7 +289,7 @@ def test_what_was_repaired_stays_when_its_batch_is_run_again(
 
 
 def test_rows_that_moved_in_other_tables_come_along(
-    second: Batch, app: psycopg.Connection, foreseen: list[Batch]
+    second: Batch, few_tables: None, app: psycopg.Connection, foreseen: list[Batch]
 ) -> None:
     """All tables are brought to one moment, so that what refers to a row that was read again is there too."""
     batch = new_batch(SECOND)
@@ -281,7 +306,7 @@ def test_rows_that_moved_in_other_tables_come_along(
 
 
 def test_more_rows_than_the_limit_are_left_and_nothing_is_touched(
-    second: Batch, setting, foreseen: list[Batch]
+    second: Batch, few_tables: None, setting, foreseen: list[Batch]
 ) -> None:
     batch = new_batch(SECOND)
     load(batch)
@@ -307,7 +332,7 @@ def test_more_rows_than_the_limit_are_left_and_nothing_is_touched(
 
 
 def test_a_repair_that_broke_off_is_finished_by_the_next_try(
-    second: Batch, monkeypatch: pytest.MonkeyPatch, foreseen: list[Batch]
+    second: Batch, few_tables: None, monkeypatch: pytest.MonkeyPatch, foreseen: list[Batch]
 ) -> None:
     batch = new_batch(SECOND)
     load(batch)
@@ -511,7 +536,7 @@ def test_months_of_a_run_that_failed_are_compared_by_the_next(
 
 
 def test_a_repair_that_broke_off_is_finished_by_a_new_run(
-    second: Batch, app: psycopg.Connection, foreseen: list[Batch], monkeypatch: pytest.MonkeyPatch
+    second: Batch, few_tables: None, app: psycopg.Connection, foreseen: list[Batch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row that was gone from the source is gone from Silver: of what was built, no changed file tells that it was."""
     broken = new_batch(SECOND)
