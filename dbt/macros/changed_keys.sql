@@ -24,6 +24,7 @@
         "select cast(max_by(if(" ~ rows ~ " >= " ~ var("narrow_from_rows") ~ ", committed_at), committed_at) as varchar)"
         ~ " from " ~ snapshots ~ " where operation <> 'replace'"
     ) -%}
+    {%- if built[0][0] %}{% do graph.setdefault('narrowed tables', {}).update({this.identifier: true}) %}{% endif -%}
     {{ return(built[0][0]) }}
 {%- endmacro %}
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 import yaml
 from tests.dbt import build
 
 from tieout import connections
+from tieout.controls import ops
 from tieout.settings import PROJECT_ROOT
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("stack")]
@@ -64,6 +68,10 @@ MACROS = """
     select id from {{ source('scratch', 'dbt_test_truth') }} as truth where {{ is_changed('truth', since) }}
     {% endmacro %}
 """
+TESTS = [
+    {"grain": {"name": "one_row_an_id", "arguments": {"key": ["id"]}}},
+    {"holds": {"name": "values_are_positive", "arguments": {"condition": "value > 0"}}},
+]
 DESCRIPTION = "Somebody's table; it says 'so'."
 
 
@@ -84,10 +92,12 @@ def project(stack, tmp_path_factory):
     (folder / "dbt_project.yml").write_text(yaml.safe_dump(settings))
     properties = {
         "sources": [
-            {"name": "scratch", "database": "lake", "schema": "scratch", "tables": [{"name": t} for t in TABLES]}
+            {"name": schema, "database": "lake", "schema": schema, "tables": [{"name": table} for table in tables]}
+            for schema, tables in {"scratch": TABLES, "ops": ops.TABLES}.items()
         ],
         "models": [
             {"name": name, "description": DESCRIPTION, "columns": [{"name": "value", "description": DESCRIPTION}]}
+            | ({"data_tests": TESTS} if name == "dbt_test_changed" else {})
             for name in MODELS
         ],
     }
@@ -280,6 +290,44 @@ def test_only_keys_that_changed_are_looked_at(project):
     assert values() == {"a": 2, "c": 1, "d": 1}, "what upkeep has rewritten counts as changed"
     connections.execute("delete from lake.scratch.dbt_test_changed")
     assert values() == {"a": 2, "c": 1, "d": 1}, "an empty table is built whole"
+
+
+@pytest.fixture
+def published() -> Iterator[Callable[[datetime], None]]:
+    """Lets a run be published that had read its sources at a moment."""
+
+    def publish(read_at: datetime) -> None:
+        run = (f"strategies {read_at}", FIRST_DAY)
+        read = ops.TableOutcome(*run, "scratch", "truth", None, "skipped", 0, 0, 0, 0, 0, Decimal(0))
+        ops.record_outcomes([replace(read, recorded_at=read_at)])
+        ops.record_publications([ops.Publication(*run, "dbt_test_changed", 1, "issued", datetime.now(UTC))])
+
+    yield publish
+    for table in ("publications", "table_outcomes"):
+        connections.execute(f"delete from lake.ops.{table} where run_id like 'strategies %'")
+
+
+@pytest.mark.parametrize(
+    "wrong, test",
+    [("('a', 1)", "one_row_an_id"), ("(null, 1)", "one_row_an_id"), ("('d', -1)", "values_are_positive")],
+    ids=["a key twice", "no key", "an identity that does not hold"],
+)
+def test_rows_are_tested_once_they_are_written(project, published, wrong, test):
+    """A row that no published run has tested fails the build; one that was tested is read by tests alone."""
+    connections.execute("delete from lake.scratch.dbt_test_truth")
+    insert("dbt_test_truth", [(key, FIRST_DAY, 1) for key in "abc"])
+    build(project, str(FIRST_DAY), "--select", "dbt_test_changed", "--full-refresh")
+    time.sleep(3)
+    published(datetime.now(UTC))
+    time.sleep(3)
+    connections.execute(f"insert into lake.scratch.dbt_test_changed (id, value) values {wrong}")
+    with pytest.raises(AssertionError, match=test):
+        build(project, str(FIRST_DAY), "--select", "dbt_test_changed")
+    time.sleep(3)
+    published(datetime.now(UTC) + timedelta(minutes=1))
+    build(project, str(FIRST_DAY), "--select", "dbt_test_changed")
+    with pytest.raises(AssertionError, match=test):
+        build(project, str(FIRST_DAY), "--select", "dbt_test_changed", "--resource-type", "test")
 
 
 def test_descriptions_become_comments_and_described_columns_are_added(project):
