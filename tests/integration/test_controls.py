@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tieout import connections
 from tieout.batch import Batch
 from tieout.controls import ops, tie_out
-from tieout.controls.checksum import POSTGRES, SILVER
+from tieout.controls.checksum import HASH, POSTGRES, SILVER
 from tieout.controls.drift import DifferingRow, differing_rows
 from tieout.controls.identities import Identity, Side, identity_totals
 from tieout.controls.layers import newest_totals
@@ -62,9 +62,9 @@ TABLE = TableSpec(
 
 # What Postgres can hold as text: no NUL, no lone surrogate.
 texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=("Cs",)), max_size=12) | st.sampled_from(
-    ["", " ", "~", "|", "~|~", "1:a", "|2:ab|", "a\\'\"", "NULL", "é", "e\u0301", "😀", "\n"]
+    ["", " ", "~", "-1", "|", "~|~", "-1|~", "1|a", "|2|ab|", "a\\'\"", "NULL", "é", "e\u0301", "😀", "\n"]
 )
-instants = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ001
+instants = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999))  # noqa: DTZ001
 rows = st.fixed_dictionaries(
     {
         "t": st.none() | texts,
@@ -89,6 +89,16 @@ SPECIAL = [
     {**NULLS, "n4": Decimal("-0.5000"), "n10": Decimal("0E-10")},
     {**NULLS, "z": datetime(1969, 12, 31, 23, 59, 59, 999999, UTC), "w": datetime(1900, 1, 1, 0, 0, 0, 1)},  # noqa: DTZ001
     {**NULLS, "z": datetime(1582, 10, 10, tzinfo=UTC), "d": date(1582, 10, 10)},
+    {**NULLS, "z": datetime(1, 1, 1, tzinfo=UTC), "w": datetime(1, 1, 1), "d": date(1, 1, 1)},  # noqa: DTZ001
+    {
+        **NULLS,
+        "z": datetime(9999, 12, 31, 23, 59, 59, 999999, UTC),
+        "w": datetime(9999, 12, 31, 23, 59, 59, 999999),  # noqa: DTZ001
+        "d": date(9999, 12, 31),
+    },
+    {**NULLS, "t": "1", "c": "2  ", "u": "00000000-0000-0000-0000-000000000000"},
+    {**NULLS, "c": "     ", "n4": Decimal("1.1000"), "n10": Decimal("-1.1000000000")},
+    {**NULLS, "z": datetime(2026, 3, 29, 0, 59, 59, 999999, UTC), "w": datetime(2026, 3, 29, 2, 30, 0, 100)},  # noqa: DTZ001
 ]
 
 
@@ -96,19 +106,20 @@ def reference_text(row):
     """The text that the module's docstring defines, written a third time, in Python."""
 
     def part(name, value):
+        if name in ("t", "c", "u", "j"):
+            if value is None:
+                return "-1"
+            value = value.rstrip(" ") if name == "c" else value
+            return f"{len(value.encode())}|{value}"
         if value is None:
             return "~"
-        if name in ("t", "u", "j"):
-            return f"{len(value)}:{value}"
-        if name == "c":
-            value = value.rstrip(" ")
-            return f"{len(value)}:{value}"
         if name == "b":
             return "true" if value else "false"
         if name in ("z", "w"):
-            return value.replace(tzinfo=None).isoformat(" ", "microseconds")
+            microseconds = (value.replace(tzinfo=None) - datetime(1, 1, 1)) // timedelta(microseconds=1)  # noqa: DTZ001
+            return f"{microseconds // 10**6}.{microseconds % 10**6:06}"
         if name == "d":
-            return value.isoformat()
+            return str(value.toordinal() - 1)
         if name in ("n4", "n10"):
             text = f"{value:.{name[1:]}f}"
             return text if value else text.lstrip("-")
@@ -117,8 +128,8 @@ def reference_text(row):
     return "|".join(part(name, row[name]) for name in EVERY_TYPE)
 
 
-def reference_checksum(many):
-    return sum(int(hashlib.md5(reference_text(row).encode()).hexdigest()[:15], 16) for row in many)
+def reference_number(row):
+    return int(hashlib.md5(reference_text(row).encode()).hexdigest()[:15], 16)
 
 
 def trino_values(many):
@@ -158,17 +169,41 @@ def test_both_engines_give_the_text_and_checksum_that_are_defined(postgres_table
 
     def measured(engine, relation, run):
         texts_ = [text for _, text in run(f"select id, {engine.row_text(TABLE.columns)} from {relation} order by id")]
-        return texts_, run(f"select {engine.checksum(TABLE)} from {relation}")[0][0]
+        hashes = run(f"select {HASH}, {engine.row_hash(TABLE)} from {engine.hashed(TABLE, relation)} order by id")
+        assert all(apart == inline for apart, inline in hashes)
+        ((checksum,),) = run(f"select {engine.total(HASH)} from {engine.hashed(TABLE, relation)}")
+        return texts_, [number for number, _ in hashes], checksum
 
-    expected = [reference_text(row) for row in many], reference_checksum(many)
+    numbers = [reference_number(row) for row in many]
+    expected = [reference_text(row) for row in many], numbers, sum(numbers)
+    # Of neither a session's time zone nor its way of writing dates is there anything in the text.
+    postgres_table.execute("set local timezone = 'America/New_York'")
+    postgres_table.execute("set local datestyle = 'German, DMY'")
     assert measured(POSTGRES, "every_type", lambda sql: postgres_table.execute(sql).fetchall()) == expected
     assert measured(SILVER, trino_values(many), connections.query) == expected
+
+
+def test_a_table_of_many_columns_has_the_same_text_on_both():
+    """Postgres's concat_ws takes 100 arguments."""
+    names = [f"t{number}" for number in range(130)]
+    spec = TableSpec(
+        SOURCE, "postgres", "public", "wide", "T.", "full", ("t0",), None, None, tuple(column(n, "text") for n in names)
+    )
+    values = ", ".join(f"cast({literal('é' * (at % 3)) if at % 5 else 'null'} as varchar)" for at in range(130))
+    relation = f"(select * from (values ({values})) as v ({', '.join(names)})) as t"
+    with connections.app_db() as connection:
+        ((source, number),) = connection.execute(
+            f"select {POSTGRES.row_text(spec.columns)}, {HASH} from {POSTGRES.hashed(spec, relation)}"
+        )
+    assert source == "|".join("-1" if at % 5 == 0 else f"{2 * (at % 3)}|{'é' * (at % 3)}" for at in range(130))
+    hashed = SILVER.hashed(spec, relation)
+    assert connections.query(f"select {SILVER.row_text(spec.columns)}, {HASH} from {hashed}") == [(source, number)]
 
 
 def test_the_texts_of_different_rows_differ():
     """Values that look like separators, marks and lengths cannot make two rows alike."""
     spec = tuple(column(name, "text") for name in ("a", "b"))
-    values = ["", "~", "|", "~|~", "0:", "1:a", "a|1:b", None]
+    values = ["", "~", "-1", "|", "~|~", "0|", "-1|", "1|a", "a|1|b", "|-1", None]
     pairs = ", ".join(f"(cast({literal(a)} as varchar), cast({literal(b)} as varchar))" for a in values for b in values)
     texts_ = [text for (text,) in connections.query(f"select {SILVER.row_text(spec)} from (values {pairs}) t (a, b)")]
     assert len(set(texts_)) == len(values) ** 2

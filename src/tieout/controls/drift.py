@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tieout import connections
-from tieout.controls.checksum import BRONZE, POSTGRES, SILVER, Engine, key_columns
+from tieout.controls.checksum import BRONZE, HASH, POSTGRES, SILVER, Engine, key_columns
 from tieout.controls.layers import newest_versions
 from tieout.controls.literals import identifier
 from tieout.sources import TableSpec
@@ -27,7 +27,7 @@ MISSING_IN_LAKE, MISSING_IN_SOURCE, DIFFERENT = "missing_in_lake", "missing_in_s
 # Rows of differing buckets that are held in memory at once, a side, and buckets that one statement names.
 _ROWS_AT_ONCE = 200_000
 _BUCKETS_AT_ONCE = 4_000
-_ROWS_PER_BUCKET = 32
+_ROWS_PER_BUCKET = 128
 _FEWEST_BITS, _MOST_BITS = 12, 18
 
 Key = tuple[str | None, ...]
@@ -48,8 +48,9 @@ def differing_rows(connection: psycopg.Connection, table: TableSpec, rows: int =
     has, which decides how finely its keys are told apart.
     """
     bits = bucket_bits(rows)
-    source = _Side(POSTGRES, table, _source_relation(table), bits, lambda sql: connection.execute(sql).fetchall())
-    silver = _Side(SILVER, table, f"{table.silver} where not is_deleted", bits, connections.query)
+    relation = f"{identifier(table.schema)}.{identifier(table.name)}"
+    source = _Side(POSTGRES, table, relation, "true", bits, lambda sql: _in_source(connection, sql))
+    silver = _Side(SILVER, table, table.silver, "not is_deleted", bits, connections.query)
     with ThreadPoolExecutor(1) as pool:
         in_silver = pool.submit(silver.buckets)
         for buckets in _differing_buckets(source.buckets(), in_silver.result()):
@@ -60,19 +61,20 @@ def differing_rows(connection: psycopg.Connection, table: TableSpec, rows: int =
 def differing_deliveries(table: TableSpec, limit: int) -> list[DifferingRow]:
     """Up to `limit` rows that differ between the newest delivered versions in Bronze and Silver."""
 
-    def keys(engine: Engine, relation: str) -> str:
+    def keys(engine: Engine, hashed: str) -> str:
         values = ", ".join(f"{value} as k{number}" for number, value in enumerate(engine.key_values(table)))
         return (
-            f"select {engine.key_text(table)} as key, count(*) as copies, {engine.checksum(table)} as hashes, "
-            f"{', '.join(f'min({n}) as {n}' for n in names)} from (select *, {values} from {relation}) group by 1"
+            f"select {engine.key_text(table)} as key, count(*) as copies, {engine.total(HASH)} as hashes, "
+            f"{', '.join(f'min({n}) as {n}' for n in names)} from (select *, {values} from {hashed}) group by 1"
         )
 
     names = [f"k{number}" for number in range(len(key_columns(table)))]
     shown = ", ".join(f"coalesce(came.{name}, held.{name})" for name in names)
+    came = keys(BRONZE, BRONZE.hashed(table, f"({newest_versions(table)})"))
+    held = keys(SILVER, SILVER.hashed(table, table.silver, "not is_deleted"))
     rows = connections.query(
         f"select came.key is null, held.key is null, {shown} "
-        f"from ({keys(BRONZE, f'({newest_versions(table)})')}) as came "
-        f"full outer join ({keys(SILVER, f'{table.silver} where not is_deleted')}) as held on came.key = held.key "
+        f"from ({came}) as came full outer join ({held}) as held on came.key = held.key "
         "where came.key is null or held.key is null or came.hashes <> held.hashes or came.copies <> held.copies "
         f"order by coalesce(came.key, held.key) limit {limit}"
     )
@@ -83,37 +85,41 @@ def differing_deliveries(table: TableSpec, limit: int) -> list[DifferingRow]:
 
 
 def bucket_bits(rows: int) -> int:
-    """Bits of the key's hash that tell so many rows apart into buckets of some thirty."""
+    """Bits of the key's hash that tell so many rows apart into buckets of some hundred."""
     return min(_MOST_BITS, max(_FEWEST_BITS, (rows // _ROWS_PER_BUCKET).bit_length()))
 
 
 class _Side:
-    """One engine's view of the table. relation: what stands behind FROM, with a WHERE."""
+    """One engine's view of the table: the rows of `relation` that `where` holds for."""
 
-    def __init__(self, engine: Engine, table: TableSpec, relation: str, bits: int, run) -> None:
-        self._engine, self._table, self._relation, self._run = engine, table, relation, run
+    def __init__(self, engine: Engine, table: TableSpec, relation: str, where: str, bits: int, run) -> None:
+        self._engine, self._table, self._relation, self._where, self._run = engine, table, relation, where, run
         self._bucket = engine.key_bucket(table, bits)
 
     def buckets(self) -> dict[int, tuple[int, int]]:
         """{bucket: (rows, checksum)}"""
-        rows = self._run(
-            f"select {self._bucket}, count(*), {self._engine.checksum(self._table)} from {self._relation} group by 1"
-        )
+        hashed = self._engine.hashed(self._table, self._relation, self._where)
+        rows = self._run(f"select {self._bucket}, count(*), {self._engine.total(HASH)} from {hashed} group by 1")
         return {bucket: (count, int(checksum)) for bucket, count, checksum in rows}
 
     def hashes(self, buckets: Sequence[int]) -> dict[Key, tuple[int, ...]]:
         """{key: hashes of its rows} of these buckets; a sound table has one row a key."""
         keys = ", ".join(self._engine.key_values(self._table))
-        wanted = f"{self._bucket} in ({', '.join(map(str, buckets))})"
-        rows = self._run(f"select {self._engine.row_hash(self._table)}, {keys} from {self._relation} and {wanted}")
+        wanted = f"{self._where} and {self._bucket} in ({', '.join(map(str, buckets))})"
+        rows = self._run(f"select {HASH}, {keys} from {self._engine.hashed(self._table, self._relation, wanted)}")
         found: dict[Key, tuple[int, ...]] = {}
         for hash_, *key in rows:
             found[tuple(key)] = tuple(sorted((*found.get(tuple(key), ()), hash_)))
         return found
 
 
-def _source_relation(table: TableSpec) -> str:
-    return f"{identifier(table.schema)}.{identifier(table.name)} where true"
+def _in_source(connection: psycopg.Connection, sql: str) -> list[tuple]:
+    """The statement's rows. Postgres takes every row for a bucket of its own, and would sort them all, on disk."""
+    with connection.transaction():
+        connection.execute("set local enable_sort = off")
+        rows = connection.execute(sql).fetchall()
+        connection.execute("set local enable_sort = default")
+        return rows
 
 
 def _differing_buckets(source: dict[int, tuple[int, int]], silver: dict[int, tuple[int, int]]) -> Iterator[list[int]]:

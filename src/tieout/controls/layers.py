@@ -13,10 +13,10 @@ from decimal import Decimal
 
 from tieout import connections
 from tieout.batch import Batch
-from tieout.controls.checksum import BRONZE, key_columns
+from tieout.controls.checksum import BRONZE, HASH, key_columns
 from tieout.controls.literals import identifier, literal
 from tieout.controls.ops import latest, of_run
-from tieout.controls.totals import measures, select_totals, united
+from tieout.controls.totals import measures, totals_of_hashed, united
 from tieout.sources import TableSpec
 
 # The losing version of a conflict is in Bronze too; every other reason means that the line is not.
@@ -25,8 +25,6 @@ QUARANTINE = "lake.bronze.quarantine"
 # Schema of Gold as it was just built.
 CANDIDATE = "gold_candidate"
 
-# A version's number in its table's checksum.
-_HASH = "_hash"
 # Tables asked for in one query. One with repeated keys takes over ten of the 150 stages that Trino allows.
 _NEWEST_AT_ONCE, _REPEATED_AT_ONCE = 8, 40
 
@@ -143,7 +141,7 @@ def newest_totals(tables: Sequence[TableSpec]) -> dict[TableSpec, dict[str, Deci
     width = max(len(table.money) for table in tables)
     selects = [
         f"select {number} as number, t.* from "
-        f"({select_totals(table, BRONZE, _newest(table, table in repeating), width=width, row_hash=_HASH)}) t"
+        f"({totals_of_hashed(table, BRONZE, _newest(table, table in repeating), width)}) t"
         for number, table in enumerate(tables)
     ]
     rows = united(selects, _NEWEST_AT_ONCE)
@@ -179,18 +177,19 @@ def _newest(table: TableSpec, repeating: bool) -> str:
     Silver finds it by ranking all versions; this is a second way to the same. A file that is replaced after it was
     taken is delivered once more under its name, so the later extraction counts.
     """
-    columns = [identifier(column.name) for column in table.columns if column.name == table.currency or column.money]
-    wanted = ", ".join([f"{BRONZE.row_hash(table)} as {_HASH}", *columns])
-    versions = _versions(table)
+    columns = [HASH]
+    columns += [identifier(column.name) for column in table.columns if column.name == table.currency or column.money]
+    versions = f"{_versions(table)} as versions"
     if not repeating:
-        return f"(select {wanted} from {versions})"
+        return BRONZE.hashed(table, versions)
     repeated, number = f"({_repeated(table)})", _key_number(table)
     key = ", ".join(identifier(name) for name in table.key)
-    fields = ", ".join(f"newest[{at}] as {name}" for at, name in enumerate([_HASH, *columns], start=1))
-    last = f"max_by(row({', '.join([BRONZE.row_hash(table), *columns])}), row(_file, _extracted_at, _line))"
+    fields = ", ".join(f"newest[{at}] as {name}" for at, name in enumerate(columns, start=1))
+    last = f"max_by(row({', '.join(columns)}), row(_file, _extracted_at, _line))"
     return (
-        f"(select {wanted} from {versions} where {number} not in {repeated} union all "
-        f"select {fields} from (select {last} as newest from {versions} where {number} in {repeated} group by {key}))"
+        f"(select {', '.join(columns)} from {BRONZE.hashed(table, versions, f'{number} not in {repeated}')} union all "
+        f"select {fields} from (select {last} as newest "
+        f"from {BRONZE.hashed(table, versions, f'{number} in {repeated}')} group by {key}))"
     )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from tieout import connections
 from tieout.batch import Batch
-from tieout.controls.checksum import POSTGRES, SILVER, Engine
+from tieout.controls.checksum import HASH, POSTGRES, SILVER, Engine
 from tieout.controls.literals import identifier, literal
 from tieout.controls.ops import ControlTotal
 from tieout.errors import ConfigError
@@ -107,13 +107,16 @@ def select_totals(
     relation: str,
     where: str = "true",
     width: int = 0,
-    row_hash: str | None = None,
 ) -> str:
     """The query of one table's totals: a row per currency of (currency, rows, checksum, a sum per money column).
 
-    width: fill up with NULLs to this many sums, so that the queries of several tables can be united. row_hash: the
-    relation's column that holds each row's number, where it was computed before.
+    width: fill up with NULLs to this many sums, so that the queries of several tables can be united.
     """
+    return totals_of_hashed(table, engine, engine.hashed(table, relation, where), width)
+
+
+def totals_of_hashed(table: TableSpec, engine: Engine, hashed: str, width: int = 0) -> str:
+    """The same of a relation whose rows have their number beside them, as HASH."""
     for column in table.money:
         if column.numeric and column.numeric[1] > MONEY_SCALE:
             raise ConfigError(
@@ -129,9 +132,8 @@ def select_totals(
         for column in table.money
     ]
     sums += [f"cast(null as decimal(38,{MONEY_SCALE}))"] * (width - len(sums))
-    checksum = engine.total(row_hash) if row_hash else engine.checksum(table)
-    selected = ", ".join([currency, "count(*)", checksum, *sums])
-    return f"select {selected} from {relation} where {where} group by {'1' if table.currency else '()'}"
+    selected = ", ".join([currency, "count(*)", engine.total(HASH), *sums])
+    return f"select {selected} from {hashed} group by {'1' if table.currency else '()'}"
 
 
 def measures(table: TableSpec, rows: Iterable[Sequence]) -> dict[str, Decimal]:

@@ -24,9 +24,9 @@ def test_a_statement_names_a_bounded_number_of_buckets(monkeypatch):
 
 @pytest.mark.parametrize(
     ("rows", "bits"),
-    [(0, 12), (4096 * 32 - 1, 12), (4096 * 32, 13), (1_500_000, 16), (10**9, 18)],
+    [(0, 12), (4096 * 128 - 1, 12), (4096 * 128, 13), (1_500_000, 14), (10**9, 18)],
 )
-def test_buckets_hold_some_thirty_rows_within_bounds(rows, bits):
+def test_buckets_hold_some_hundred_rows_within_bounds(rows, bits):
     assert drift.bucket_bits(rows) == bits
 
 
