@@ -113,6 +113,9 @@ create macro "if"(condition, one) as case when condition then one end,
     (condition, one, other) as case when condition then one else other end;
 create macro with_timezone(moment, zone) as timezone(zone, moment);
 create macro json_extract_scalar(document, path) as json_extract_string(document, path);
+create macro to_utf8(text) as text;
+create macro xxhash64(bytes) as hash(bytes);
+create macro from_big_endian_64(number) as number;
 create macro sequence(first, last) as cast(generate_series(first, last, interval 1 day) as date[]);
 """
 DUCKDB_TYPES = {"timestamp(6) with time zone": "timestamptz", "timestamp(6)": "timestamp"}
