@@ -28,7 +28,7 @@ billed_again as (
         balance_transaction_id,
         row_number() over (partition by charge_id order by stripe_created_at, balance_transaction_id) as occurrence
     from billed
-    where charge_id in (select charge_id from billed group by charge_id having count(*) > 1)
+    where {{ may_come_again('charge_id', 'billed') }}
 
 ),
 
@@ -91,7 +91,7 @@ posted_again as (
         transaction_id,
         row_number() over (partition by charge_id order by netsuite_posted_at, transaction_id) as occurrence
     from posted
-    where charge_id in (select charge_id from posted group by charge_id having count(*) > 1)
+    where {{ may_come_again('charge_id', 'posted') }}
 
 ),
 
