@@ -63,11 +63,17 @@ class Measured:
 
 
 def main(case: Case, invoices: int) -> None:
-    from benchmarks import _report
-
     started = time.perf_counter()
     with own_stack():
         short, long = (one_history(years, invoices, case.changed) for years in YEARS)
+    report(case, short, long)
+    print(f"the benchmark took {(time.perf_counter() - started) / 60:.0f} minutes")
+
+
+def report(case: Case, short: Measured, long: Measured) -> None:
+    """Print and record what the run cost after either history."""
+    from benchmarks import _report
+
     figures = [
         _report.Figure(
             f"rows changed after {sum(measured.held.values()):,} rows of history",
@@ -90,7 +96,6 @@ def main(case: Case, invoices: int) -> None:
         reached = ratio <= case.target if target else None
         figures.append(_report.Figure(f"{name}, after ten times the history", ratio, "×", target, reached))
         print(f"{name}: {seconds[0]} s and {seconds[1]} s, {ratio}×{f', to be {target}' if target else ''}")
-    print(f"the benchmark took {(time.perf_counter() - started) / 60:.0f} minutes")
     _report.record(case.name, case.title, figures)
 
 
