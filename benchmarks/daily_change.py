@@ -123,18 +123,16 @@ def one_history(years: int, invoices: int, enough: int) -> Measured:
         copies.make()
         land(day)
         load(day, day)
-        days = 1
-        for work in (run_and_publish, run):
-            copies.mark()
-            made = advance(days)
-            changed = sum(copies.follow().values()) + made.rows
-            first = day + timedelta(days=1)
-            for _ in range(days):
+        for work, wanted in ((run_and_publish, 1), (run, enough)):
+            first, changed = day + timedelta(days=1), 0
+            # Day by day: on a working day ten times as much happens as on a Sunday.
+            while changed < wanted:
+                copies.mark()
+                made = advance(1)
+                changed += sum(copies.follow().values()) + made.rows
                 day += timedelta(days=1)
                 land(day)
             measured = work(first, day)
-            # One day's changes are few where a long history is spread over small days.
-            days = -(-enough // changed)
         seconds, slowest = measured
         held = {table: connection.execute(f"select count(*) from {table}").fetchone()[0] for table in IDS}
     print(f"{years} years: " + ", ".join(f"{rows:,} {table}" for table, rows in held.items()))

@@ -70,7 +70,7 @@ MACROS = """
 """
 TESTS = [
     {"grain": {"name": "one_row_an_id", "arguments": {"key": ["id"]}}},
-    {"holds": {"name": "values_are_positive", "arguments": {"condition": "value > 0"}}},
+    {"holds": {"name": "no_value_is_negative", "arguments": {"condition": "value >= 0"}}},
 ]
 DESCRIPTION = "Somebody's table; it says 'so'."
 
@@ -309,7 +309,7 @@ def published() -> Iterator[Callable[[datetime], None]]:
 
 @pytest.mark.parametrize(
     "wrong, test",
-    [("('a', 1)", "one_row_an_id"), ("(null, 1)", "one_row_an_id"), ("('d', -1)", "values_are_positive")],
+    [("('a', 1)", "one_row_an_id"), ("(null, 1)", "one_row_an_id"), ("('d', -1)", "no_value_is_negative")],
     ids=["a key twice", "no key", "an identity that does not hold"],
 )
 def test_rows_are_tested_once_they_are_written(project, published, wrong, test):
