@@ -42,11 +42,11 @@ class Engine:
     """How one engine writes a column as text, and a text as an integer.
 
     column_name: the column's name there. text(spec, name): an expression of type text that shows the value, NULL for
-    NULL. part(spec, name): an expression of the column's part, NULL for NULL. complete(spec, part): of a part's
-    expression, or the name it was given, the arguments to concat_ws that stand for it, NULL included. hash(text): the
-    first 15 hex digits of its md5 as a bigint. bucket(text, bits): its first bits. total(hash): the exact sum, 0 for no
-    rows. midnight(spec, day): the start of a day, YYYY-MM-DD in UTC, as a value of the column's type. parts_apart:
-    whether parts are computed in a subquery of their own where there are many rows.
+    NULL. part(spec, name): an expression of the column's part, NULL for NULL. complete(spec, part): the arguments to
+    concat_ws that stand for that part, NULL included. hash(text): the first 15 hex digits of its md5 as a bigint.
+    bucket(text, bits): its first bits. total(hash): the exact sum, 0 for no rows. midnight(spec, day): the start of a
+    day, YYYY-MM-DD in UTC, as a value of the column's type. parts_apart: whether parts are computed in a subquery of
+    their own where there are many rows.
     """
 
     column_name: Callable[[ColumnSpec], str]
@@ -73,7 +73,12 @@ class Engine:
             return f"(select *, {self.row_hash(table)} as {HASH} from {relation} where {where}) as hashed"
         columns = list(enumerate(compared(table)))
         parts = ", ".join(f"{self._part(column)} as _part{number}" for number, column in columns)
-        text = _joined([self.complete(column, f"_part{number}") for number, column in columns])
+        # What is named twice, Trino computes in a projection of its own; a coalesce would be put into one with all
+        # others. That one is too large for the JVM to compile well, and took two to three times as long; and a column
+        # that has a dictionary is computed once a distinct value when it stands alone.
+        text = _joined(
+            [f"if(_part{number} is null, {_null_text(column)}, _part{number})" for number, column in columns]
+        )
         return (
             f"(select *, {self.hash(text)} as {HASH} from (select *, {parts} from {relation} where {where})) as hashed"
         )
@@ -129,6 +134,11 @@ def _is_free_text(column: ColumnSpec) -> bool:
     return column.type in ("text", "json", "uuid") or column.type.startswith("char(")
 
 
+def _null_text(column: ColumnSpec) -> str:
+    """What stands for NULL, as a literal."""
+    return f"'{NULL_LENGTH}'" if _is_free_text(column) else f"'{NULL_MARK}'"
+
+
 def _postgres_text(column: ColumnSpec, name: str) -> str:
     if column.numeric:
         precision, scale = column.numeric
@@ -158,7 +168,7 @@ def _postgres_complete(column: ColumnSpec, part: str) -> str:
     if _is_free_text(column):
         # concat_ws leaves a NULL out.
         return f"coalesce(octet_length({part}), {NULL_LENGTH}), {part}"
-    return f"coalesce({part}, '{NULL_MARK}')"
+    return f"coalesce({part}, {_null_text(column)})"
 
 
 def _postgres_midnight(column: ColumnSpec, day: str) -> str:
@@ -216,10 +226,7 @@ def _trino_since(origin: str, unit: str, name: str) -> str:
 
 
 def _trino_complete(column: ColumnSpec, part: str) -> str:
-    # Not coalesce: what a query names twice, Trino computes in a projection of its own. One for the whole row is too
-    # large for the JVM to compile well, and took two to three times as long; of a column that is dictionary-encoded, a
-    # projection of its own is computed once a distinct value.
-    return f"if({part} is null, '{NULL_LENGTH if _is_free_text(column) else NULL_MARK}', {part})"
+    return f"coalesce({part}, {_null_text(column)})"
 
 
 POSTGRES = Engine(
