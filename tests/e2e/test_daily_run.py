@@ -181,7 +181,7 @@ def test_the_same_day_again_mends_what_drifted_and_gives_the_same_gold(second: R
     customers = "lake.silver.stg_app_db__customers"
     removed, renamed = sorted(key for (key,) in query(f"select customer_id from {customers} where not is_deleted"))[:2]
     execute(f"delete from {customers} where customer_id = '{removed}'")
-    execute(f"update {customers} set customer_name = 'Renamed' where customer_id = '{renamed}'")
+    execute(f"update {customers} set name = 'Renamed' where customer_id = '{renamed}'")
     again = run_day(SECOND)
     run_id = again.batch.run_id
     assert run_id != second.batch.run_id
