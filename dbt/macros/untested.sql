@@ -3,7 +3,7 @@
    Such a test depends on one row alone, or on the rows of one key. A run is published after all its tests have passed,
    and files do not change once they are written, so what was there when the newest published run began has passed, and
    only rows in files since then can break it. Content is another matter: the tie-out compares it whole. A build with
-   --full-refresh tests everything, which a test that was changed needs once.
+   --full-refresh, or narrow_from_rows above all, tests everything: a test that was changed needs it once.
 
    Tables of fewer than narrow_from_rows rows are tested whole: looking for what was written would cost more. #}
 
