@@ -41,4 +41,3 @@
     {%- endif -%}
     {{ return(graph['newest publication']) }}
 {%- endmacro %}
-
