@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 from tests.dbt import PROJECT, build
@@ -13,6 +15,7 @@ from tests.lake import fresh_app_database, fresh_lake
 
 from tieout import aging, connections
 from tieout.batch import Batch
+from tieout.controls import ops
 from tieout.extract.landing import extract_landing
 from tieout.extract.postgres import extract_app_db
 from tieout.generate import FAULTS, advance, generate, read_truth
@@ -228,3 +231,33 @@ def test_fiscal_year_starts_where_the_setting_says(first_month, day, expected):
     assert connections.query(f"select {columns} from lake.gold_candidate.dim_date where date_day = date '{day}'") == [
         expected
     ]
+
+
+def test_journals_are_looked_at_once_a_line_of_theirs_is_written():
+    """A published run has proven the others; a line that was moved breaks the journal that it left, too."""
+    entries = "lake.silver.stg_app_db__gl_entries"
+    proven, moved, joined = connections.query(
+        f"select journal_id, min(gl_entry_id) from {entries} where not is_deleted group by 1 order by 1 limit 3"
+    )
+
+    def test() -> None:
+        options = ["--select", "journals_balance_every_day"]
+        build(PROJECT, SECOND, *options, narrow_from_rows=1, clock_difference_seconds=0)
+
+    connections.execute(f"update {entries} set amount = amount + 1 where gl_entry_id = '{proven[1]}'")
+    with pytest.raises(AssertionError, match="Got 1 result"):
+        test()
+    time.sleep(2)
+    run = ("journals", date.fromisoformat(SECOND))
+    ops.record_outcomes([ops.TableOutcome(*run, "app_db", "gl_entries", None, "loaded", 0, 0, 0, 0, 0, Decimal(0))])
+    ops.record_publications([ops.Publication(*run, "fact_gl_entries", 1, "issued", datetime.now(UTC))])
+    test()
+    time.sleep(2)
+    connections.execute(f"update {entries} set journal_id = '{joined[0]}' where gl_entry_id = '{moved[1]}'")
+    with pytest.raises(AssertionError, match="Got 2 results"):
+        test()
+    connections.execute(f"update {entries} set journal_id = '{moved[0]}' where gl_entry_id = '{moved[1]}'")
+    test()
+    connections.execute(f"update {entries} set amount = amount - 1 where gl_entry_id = '{proven[1]}'")
+    for table in ("publications", "table_outcomes"):
+        connections.execute(f"delete from lake.ops.{table} where run_id = 'journals'")

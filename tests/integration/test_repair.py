@@ -203,13 +203,13 @@ def test_drift_of_every_kind_is_mended_and_nothing_else_is_read(
 ) -> None:
     late = add_customer(app, "LATE")
     app.execute("update customers set name = 'Behind the trigger' where customer_number = 'Z1'")
-    # Fits neither the window nor the key comparison: it went after the run had compared the keys.
+    gone, bypassed = key_of(app, "Z2"), key_of(app, "Z1")
+    # With the late one there are as many keys as before, so the extraction does not look for what has gone.
+    app.execute("delete from customers where customer_number = 'Z2'")
     batch = new_batch(SECOND)
     load(batch)
     validate_bronze(batch)
     dbt_build(batch, ["stg_app_db__customers+", "stg_app_db__suppliers+", "stg_stripe__charges+"], quiet=True)
-    gone, bypassed = key_of(app, "Z2"), key_of(app, "Z1")
-    app.execute("delete from customers where customer_number = 'Z2'")
     altered, removed, twice, *_ = some(SUPPLIERS, "supplier_id", 3)
     connections.execute(
         f"update {SUPPLIERS} set name = 'Altered', _extracted_at = null where supplier_id = '{altered}'"

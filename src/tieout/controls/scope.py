@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from tieout import connections
 from tieout.batch import Batch
 from tieout.controls.checksum import BRONZE
-from tieout.controls.literals import literal
+from tieout.controls.literals import identifier, literal
 from tieout.controls.ops import SCHEMA
 from tieout.controls.totals import CHECKSUM, ROWS, Months
 from tieout.settings import get_settings
@@ -51,14 +51,18 @@ def changed_months(table: TableSpec, batch: Batch) -> Months:
     None where they are too many to single out, where such a run was to compare the whole, or where one is NULL: that
     the column must not be is for validation to say.
     """
-    since = literal(_proven_at(table))
-    key, touched = BRONZE.key_text(table), f"(_batch = {literal(batch.day)} or _extracted_at > {since})"
+    since, month = literal(_proven_at(table)), BRONZE.month(table)
+    # Each a scan of its own: files are found by either condition, and by neither where both stand in one.
+    touched = [f"_batch = {literal(batch.day)}", f"_extracted_at > {since}"]
+    brought = [f"select {month} from {table.bronze} where _op = 'upsert' and {condition}" for condition in touched]
+    key = ", ".join(identifier(name) for name in table.key)
+    gone = " union ".join(f"select {key} from {table.bronze} where _op = 'delete' and {way}" for way in touched)
     rows = connections.query(
-        f"select {BRONZE.month(table)} from {table.bronze} where _op = 'upsert' and ({touched} "
+        " union ".join(brought)
         # A mark of deletion holds the key alone; the month never changes, so any version of the row tells it.
-        f"or {key} in (select {key} from {table.bronze} where {touched} and _op = 'delete')) "
+        + f" union select {month} from {table.bronze} inner join ({gone}) using ({key}) where _op = 'upsert'"
         # Of a table that was measured whole, the measure names no month.
-        f"union select if(measure <> {literal(ROWS)}, substr(measure, {len(ROWS) + 2})) from {SCHEMA}.control_totals "
+        f" union select if(measure <> {literal(ROWS)}, substr(measure, {len(ROWS) + 2})) from {SCHEMA}.control_totals "
         f"where layer = 'source' and source = {literal(table.source)} and entity = {literal(table.name)} "
         f"and recorded_at > {since} and (measure = {literal(ROWS)} or measure like {literal(f'{ROWS}@%')})"
     )

@@ -38,7 +38,7 @@ _DIGITS = 60
 # Which months of a table are measured, as YYYY-MM; None is the whole table.
 Months = tuple[str, ...] | None
 _WHOLE: Mapping[TableSpec, Months] = MappingProxyType({})
-# A table's or month's totals take two or three of the 150 stages that Trino allows a query.
+# A table's totals take two or three of the 150 stages that Trino allows a query.
 _TOTALS_AT_ONCE = 40
 
 
@@ -47,12 +47,8 @@ def source_totals(
 ) -> list[ControlTotal]:
     """The totals of a Postgres table as `connection`'s transaction sees it, ready to be recorded."""
     relation = f"{identifier(table.schema)}.{identifier(table.name)}"
-    totals: dict[str, Decimal] = {} if months is None else {MONTHS: Decimal(len(months))}
-    for month in (None,) if months is None else months:
-        where = POSTGRES.of_month(table, month) if month else "true"
-        rows = connection.execute(select_totals(table, POSTGRES, relation, where)).fetchall()
-        totals |= _named(measures(table, rows), month)
-    return control_totals(table, batch, "source", totals)
+    rows = connection.execute(select_totals(table, POSTGRES, relation, months=months)).fetchall()
+    return control_totals(table, batch, "source", measures(table, rows, months))
 
 
 def silver_totals(
@@ -62,23 +58,18 @@ def silver_totals(
 
     months: of tables that are measured by month.
     """
-    by_month = {table: months[table] for table in tables if months.get(table) is not None}
-    totals: dict[TableSpec, dict[str, Decimal]] = {
-        table: {MONTHS: Decimal(len(by_month[table]))} if table in by_month else {} for table in tables
-    }
-    parts = [(table, month) for table in tables for month in by_month.get(table, (None,))]
-    if not parts:
-        return totals
+    if not tables:
+        return {}
+    width = max(len(table.money) for table in tables)
     selects = []
-    width = max(len(table.money) for table, _ in parts)
-    for number, (table, month) in enumerate(parts):
-        where = f"not is_deleted and {SILVER.of_month(table, month)}" if month else "not is_deleted"
-        select = select_totals(table, SILVER, table.silver, where, width)
+    for number, table in enumerate(tables):
+        select = select_totals(table, SILVER, table.silver, "not is_deleted", width, months.get(table))
         selects.append(f"select {number} as number, t.* from ({select}) t")
     rows = united(selects, _TOTALS_AT_ONCE)
-    for number, (table, month) in enumerate(parts):
-        totals[table] |= _named(measures(table, [row[1:] for row in rows if row[0] == number]), month)
-    return totals
+    return {
+        table: measures(table, [row[1:] for row in rows if row[0] == number], months.get(table))
+        for number, table in enumerate(tables)
+    }
 
 
 def united(selects: Sequence[str], at_once: int) -> list[tuple]:
@@ -97,25 +88,27 @@ def measured_months(totals: Mapping[str, Decimal]) -> Months:
     return tuple(sorted({measure.rpartition("@")[2] for measure in totals if measure != MONTHS}))
 
 
-def _named(totals: dict[str, Decimal], month: str | None) -> dict[str, Decimal]:
-    return {f"{measure}@{month}": value for measure, value in totals.items()} if month else totals
-
-
 def select_totals(
     table: TableSpec,
     engine: Engine,
     relation: str,
     where: str = "true",
     width: int = 0,
+    months: Months = None,
 ) -> str:
-    """The query of one table's totals: a row per currency of (currency, rows, checksum, a sum per money column).
+    """The query of one table's totals: a row per month and currency of (month, currency, rows, checksum, a sum per
+    money column).
 
-    width: fill up with NULLs to this many sums, so that the queries of several tables can be united.
+    width: fill up with NULLs to this many sums, so that the queries of several tables can be united. months: measure
+    these, all in one scan; without, the month is NULL.
     """
-    return totals_of_hashed(table, engine, engine.hashed(table, relation, where), width)
+    if months is not None:
+        of_months = " or ".join(f"({engine.of_month(table, month)})" for month in months) or "false"
+        where = f"{where} and ({of_months})"
+    return totals_of_hashed(table, engine, engine.hashed(table, relation, where), width, months is not None)
 
 
-def totals_of_hashed(table: TableSpec, engine: Engine, hashed: str, width: int = 0) -> str:
+def totals_of_hashed(table: TableSpec, engine: Engine, hashed: str, width: int = 0, by_month: bool = False) -> str:
     """The same of a relation whose rows have their number beside them, as HASH."""
     for column in table.money:
         if column.numeric and column.numeric[1] > MONEY_SCALE:
@@ -123,6 +116,7 @@ def totals_of_hashed(table: TableSpec, engine: Engine, hashed: str, width: int =
                 f"{table.source}.{table.name}.{column.name} is money of type {column.type}: control totals keep "
                 f"{MONEY_SCALE} digits after the point; declare at most numeric(p,{MONEY_SCALE})"
             )
+    month = engine.month(table) if by_month else "cast(null as varchar)"
     currency = literal(NO_CURRENCY)
     if table.currency:
         spec = table.column(table.currency)
@@ -132,19 +126,23 @@ def totals_of_hashed(table: TableSpec, engine: Engine, hashed: str, width: int =
         for column in table.money
     ]
     sums += [f"cast(null as decimal(38,{MONEY_SCALE}))"] * (width - len(sums))
-    selected = ", ".join([currency, "count(*)", engine.total(HASH), *sums])
-    return f"select {selected} from {hashed} group by {'1' if table.currency else '()'}"
+    selected = ", ".join([month, currency, "count(*)", engine.total(HASH), *sums])
+    groups = [number for number, is_group in (("1", by_month), ("2", table.currency)) if is_group]
+    return f"select {selected} from {hashed} group by {', '.join(groups) or '()'}"
 
 
-def measures(table: TableSpec, rows: Iterable[Sequence]) -> dict[str, Decimal]:
-    """{measure: value} from the rows of `select_totals`."""
-    totals = {ROWS: Decimal(0), CHECKSUM: Decimal(0)}
+def measures(table: TableSpec, rows: Iterable[Sequence], months: Months = None) -> dict[str, Decimal]:
+    """{measure: value} from the rows of `select_totals`, which measured these months."""
+    totals = {} if months is None else {MONTHS: Decimal(len(months))}
+    for suffix in [""] if months is None else [f"@{month}" for month in months]:
+        totals |= {f"{ROWS}{suffix}": Decimal(0), f"{CHECKSUM}{suffix}": Decimal(0)}
     with localcontext(prec=_DIGITS):
-        for currency, count, checksum, *sums in rows:
-            totals[ROWS] += count
-            totals[CHECKSUM] += checksum
+        for month, currency, count, checksum, *sums in rows:
+            suffix = f"@{month}" if month else ""
+            totals[f"{ROWS}{suffix}"] += count
+            totals[f"{CHECKSUM}{suffix}"] += checksum
             for column, value in zip(table.money, sums, strict=False):
-                totals[f"sum:{column.name}:{currency}"] = value
+                totals[f"sum:{column.name}:{currency}{suffix}"] = value
     return totals
 
 
