@@ -5,7 +5,8 @@ bank bookings and ledger lines is copied with ids and numbers of its own, so tha
 every copy. What a day changes in the generated company is changed in all copies. Extracts of Stripe and NetSuite, and
 everything else, stay as generated.
 
-An id's copy keeps its leading digits, which are its time (UUIDv7): copies index and sort as rows of their day do.
+An id's copy keeps its leading digits, which are its time (UUIDv7): copies index and sort as rows of their day do, and
+stand in the table beside those of their day.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class Copies:
         return self._connection.execute(
             sql.SQL(
                 "with made as materialized (select * from public.{0} where {1}) insert into public.{0} ({2})"
-                " select {3} from made cross join generate_series(1, {4}) as number order by number, made.id{5}"
+                " select {3} from made cross join generate_series(1, {4}) as number order by made.id, number{5}"
             ).format(name, changed or sql.SQL("true"), names, values, sql.Literal(self._count), again)
         ).rowcount
 

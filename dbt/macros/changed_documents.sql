@@ -74,11 +74,15 @@
     {%- set entries = ref('stg_app_db__gl_entries') -%}
     select gl_entry_id from {{ entries }} as entries where {{ is_changed('entries', since) }}
     union
-    select held.gl_entry_id
-    from {{ this }} as held
-    inner join {{ ref('dim_account') }} as accounts on accounts.account_id = held.account_id
-    where held.account_code is distinct from accounts.account_code
-        or held.account_role is distinct from accounts.account_role
+    select gl_entry_id
+    from {{ this }}
+    where account_id in (
+        select held.account_id
+        from (select distinct account_id, account_code, account_role from {{ this }}) as held
+        inner join {{ ref('dim_account') }} as accounts on accounts.account_id = held.account_id
+        where held.account_code is distinct from accounts.account_code
+            or held.account_role is distinct from accounts.account_role
+    )
     union
     {{ changed_by_rates('gl_entry_id', entries, 'entry_date', 'spot', since) }}
     union
@@ -156,8 +160,12 @@
 
 {# The same because their organization keeps its books in another currency. #}
 {% macro changed_base_currency() %}
-    select held.{{ config.require('unique_key')[0] }}
-    from {{ this }} as held
-    inner join {{ ref('stg_app_db__organizations') }} as organizations on organizations.org_id = held.org_id
-    where held.base_currency <> organizations.base_currency
+    select {{ config.require('unique_key')[0] }}
+    from {{ this }}
+    where org_id in (
+        select held.org_id
+        from (select distinct org_id, base_currency from {{ this }}) as held
+        inner join {{ ref('stg_app_db__organizations') }} as organizations on organizations.org_id = held.org_id
+        where held.base_currency <> organizations.base_currency
+    )
 {% endmacro %}

@@ -35,6 +35,14 @@
 {%- endmacro %}
 
 
+{# How tables of documents are laid out: by the year of a date that comes with the key. What a day changes is nearly all of
+   the newest years; a year's files tell which keys they may have, and those of the others are not opened. By months, a
+   first load of more than eight years would write more partitions at once than Trino allows. #}
+{% macro by_year(column) -%}
+    {{ return({'partitioning': "array['year(" ~ column ~ ")']"}) }}
+{%- endmacro %}
+
+
 {# Where the keys stand while the model is built: a model asks for them in several places, and finding them again in each
    would cost more than all the rest. #}
 {% macro changed_keys_table() -%}
@@ -53,9 +61,11 @@
 {%- endmacro %}
 
 
-{# A condition on the rows of a Silver table, of which `alias` is the name in the query. #}
+{# A condition on the rows of a table of the lake, of which `alias` is the name in the query. #}
 {% macro is_changed(alias, since) -%}
-    {# The store's clock and Trino's may differ, and the store counts in seconds. #}
-    {{ alias }}."$file_modified_time"
-    >= timestamp '{{ since }}' - interval '{{ var("clock_difference_seconds") }}' second
+    {# The store's clock and Trino's may differ, and the store counts in seconds. In milliseconds, as files have their time:
+       compared with anything finer, every file is opened. #}
+    {{ alias }}."$file_modified_time" >= cast(
+        timestamp '{{ since }}' - interval '{{ var("clock_difference_seconds") }}' second as timestamp(3) with time zone
+    )
 {%- endmacro %}

@@ -22,15 +22,10 @@
      allocated_amount, credited_amount     what counts; reversed_amount: what an allocation no longer does
      reversed_on                           day of the payment's reversal
 
-   as_of: a day (SQL); then only what had happened by it is there, and a payment reversed later still counts.
-   since: what last_built() gave; then only what settles documents of the model's changed keys is there.
-   among: a query of document ids; then only what settles those is there. #}
-{% macro settlements(side, as_of=none, since=none, among=none) %}
+   since: what last_built() gave; then only what settles documents of the model's changed keys is there. #}
+{% macro settlements(side, since=none) %}
     {%- set names = subledger(side) -%}
-    {%- set is_reversed = "payments.status = 'reversed'" -%}
-    {%- if as_of -%}
-        {%- set is_reversed = is_reversed ~ ' and not coalesce(payments.reversed_on > ' ~ as_of ~ ', false)' -%}
-    {%- endif %}
+    {%- set is_reversed = "payments.status = 'reversed'" %}
     select
         allocations.allocation_id as settlement_id,
         allocations.{{ names.id }} as document_id,
@@ -51,12 +46,6 @@
         and not payments.is_deleted
         and payments.status in ('succeeded', 'reversed')
         {{ and_changed('allocations.' ~ names.id, since) }}
-        {%- if among %}
-        and allocations.{{ names.id }} in ({{ among }})
-        {%- endif %}
-        {%- if as_of %}
-        and allocations.allocated_on <= {{ as_of }}
-        {%- endif %}
 
     union all
 
@@ -77,12 +66,6 @@
         and not is_deleted
         and status = 'issued'
         {{ and_changed(names.id, since) }}
-        {%- if among %}
-        and {{ names.id }} in ({{ among }})
-        {%- endif %}
-        {%- if as_of %}
-        and issued_on <= {{ as_of }}
-        {%- endif %}
 {% endmacro %}
 
 
@@ -92,11 +75,13 @@
      total_amount, allocated_amount, credited_amount; debt_amount = total - allocated - credited
 
    A settlement is here whatever became of its document: what settles a void, or a document not yet due to count,
-   stands to the party's credit. A void without its day is taken as never owed.
+   stands to the party's credit. A payment that was reversed later still counts. A void without its day is taken as
+   never owed.
 
    among: a query of document ids; then only what moves those is there. #}
 {% macro subledger_movements(side, as_of, among=none) %}
     {%- set names = subledger(side) -%}
+    {%- set counted = 'if(effective_amount > 0 or reversed_on > ' ~ as_of ~ ', amount, 0)' -%}
     select
         {{ names.id }} as document_id,
         org_id,
@@ -119,16 +104,21 @@
     union all
 
     select
-        document_id,
+        {{ names.id }},
         org_id,
         currency,
         settled_by,
-        settled_by_id,
+        coalesce(payment_id, settlement_id),
         cast(0 as decimal(38, 4)),
-        allocated_amount,
-        credited_amount,
-        -allocated_amount - credited_amount
-    from ({{ settlements(side, as_of, among=among) }})
+        if(settled_by = 'payment', {{ counted }}, 0),
+        if(settled_by = 'credit_note', {{ counted }}, 0),
+        -{{ counted }}
+    from {{ ref('fact_settlements') }}
+    where {{ names.id }} is not null
+        and settled_on <= {{ as_of }}
+        {%- if among %}
+        and {{ names.id }} in ({{ among }})
+        {%- endif %}
 {% endmacro %}
 
 

@@ -1,3 +1,7 @@
-{{ config(unique_key=['bill_id'], meta={'changed_keys': 'changed_ap_bills'}) }}
+{{ config(
+    unique_key=['bill_id'],
+    meta={'changed_keys': 'changed_ap_bills'},
+    properties=by_year('bill_date'),
+) }}
 
 {{ settled_documents('ap') }}

@@ -1,3 +1,7 @@
-{{ config(unique_key=['invoice_id'], meta={'changed_keys': 'changed_ar_invoices'}) }}
+{{ config(
+    unique_key=['invoice_id'],
+    meta={'changed_keys': 'changed_ar_invoices'},
+    properties=by_year('invoice_date'),
+) }}
 
 {{ settled_documents('ar') }}

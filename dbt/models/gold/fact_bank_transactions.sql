@@ -1,4 +1,8 @@
-{{ config(unique_key=['bank_transaction_id'], meta={'changed_keys': 'changed_bank_transactions'}) }}
+{{ config(
+    unique_key=['bank_transaction_id'],
+    meta={'changed_keys': 'changed_bank_transactions'},
+    properties=by_year('booked_on'),
+) }}
 {% set since = last_built() %}
 
 with transactions as (

@@ -27,65 +27,56 @@ newest_day as (
 
 moved as (
 
+    -- an account is one organization's, with one code
     select
-        org_id,
+        any_value(org_id) as org_id,
         account_id,
-        account_code,
+        any_value(account_code) as account_code,
         currency,
         date_trunc('month', entry_date) as month_start,
         sum(debit_amount) as debit_amount,
         sum(credit_amount) as credit_amount,
         count(*) as entry_count
     from entries
-    group by org_id, account_id, account_code, currency, date_trunc('month', entry_date)
+    group by account_id, currency, date_trunc('month', entry_date)
+
+),
+
+running as (
+
+    select
+        *,
+        sum(debit_amount - credit_amount) over by_month as closing_amount,
+        lead(month_start) over by_month as next_month
+    from moved
+    window by_month as (partition by account_id, currency order by month_start)
 
 ),
 
 -- a month without an entry has a balance too
-months as (
-
-    select
-        accounts.org_id,
-        accounts.account_id,
-        accounts.account_code,
-        accounts.currency,
-        months.month_start,
-        least(last_day_of_month(months.month_start), newest_day.as_of_date) as translated_on
-    from (
-        select
-            org_id,
-            account_id,
-            account_code,
-            currency,
-            min(month_start) as first_month,
-            max(month_start) as last_month
-        from moved
-        group by org_id, account_id, account_code, currency
-    ) as accounts
-    cross join newest_day
-    cross join unnest(sequence(
-        accounts.first_month,
-        greatest(accounts.last_month, date_trunc('month', newest_day.as_of_date)),
-        interval '1' month
-    )) as months (month_start)
-
-),
-
 balances as (
 
     select
-        months.*,
-        coalesce(moved.entry_count, 0) as entry_count,
-        coalesce(moved.debit_amount, 0) as debit_amount,
-        coalesce(moved.credit_amount, 0) as credit_amount,
-        sum(coalesce(moved.debit_amount, 0) - coalesce(moved.credit_amount, 0)) over (
-            partition by months.account_id, months.currency order by months.month_start
-        ) as closing_amount
-    from months
-    left join moved
-        on moved.account_id = months.account_id
-        and moved.currency = months.currency
-        and moved.month_start = months.month_start
+        running.org_id,
+        running.account_id,
+        running.account_code,
+        running.currency,
+        months.month_start,
+        least(last_day_of_month(months.month_start), newest_day.as_of_date) as translated_on,
+        if(months.month_start = running.month_start, running.entry_count, 0) as entry_count,
+        if(months.month_start = running.month_start, running.debit_amount, 0) as debit_amount,
+        if(months.month_start = running.month_start, running.credit_amount, 0) as credit_amount,
+        running.closing_amount
+    from running
+    cross join newest_day
+    cross join unnest(sequence(
+        running.month_start,
+        coalesce(
+            running.next_month - interval '1' month,
+            greatest(running.month_start, date_trunc('month', newest_day.as_of_date))
+        ),
+        interval '1' month
+    )) as months (month_start)
 
 ),
 

@@ -1,4 +1,8 @@
-{{ config(unique_key=['gl_entry_id'], meta={'changed_keys': 'changed_gl_entries'}) }}
+{{ config(
+    unique_key=['gl_entry_id'],
+    meta={'changed_keys': 'changed_gl_entries'},
+    properties=by_year('entry_date'),
+) }}
 {% set since = last_built() %}
 
 with entries as (

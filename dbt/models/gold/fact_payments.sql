@@ -1,4 +1,8 @@
-{{ config(unique_key=['payment_id'], meta={'changed_keys': 'changed_payments'}) }}
+{{ config(
+    unique_key=['payment_id'],
+    meta={'changed_keys': 'changed_payments'},
+    properties=by_year('payment_date'),
+) }}
 {% set since = last_built() %}
 
 with payments as (

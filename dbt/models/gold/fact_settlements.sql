@@ -1,4 +1,8 @@
-{{ config(unique_key=['settlement_id'], meta={'changed_keys': 'changed_settlements'}) }}
+{{ config(
+    unique_key=['settlement_id'],
+    meta={'changed_keys': 'changed_settlements'},
+    properties=by_year('settled_on'),
+) }}
 {% set since = last_built() %}
 
 with receivables as (

@@ -29,16 +29,17 @@ fx_rates as (
 
 balances as (
 
+    -- an account is one organization's, with one code and role
     select
         {{ as_of_date }} as as_of_date,
-        org_id,
+        any_value(org_id) as org_id,
         account_id,
-        account_code,
-        account_role,
+        any_value(account_code) as account_code,
+        any_value(account_role) as account_role,
         currency,
         sum(amount) as balance_amount
     from entries
-    group by org_id, account_id, account_code, account_role, currency
+    group by account_id, currency
 
 ),
 

@@ -1,4 +1,4 @@
-{{ config(unique_key=['bill_id']) }}
+{{ config(unique_key=['bill_id'], properties=by_year('created_at')) }}
 
 with source as (
 

@@ -1,4 +1,4 @@
-{{ config(unique_key=['bank_transaction_id']) }}
+{{ config(unique_key=['bank_transaction_id'], properties=by_year('created_at')) }}
 
 with source as (
 

@@ -1,4 +1,4 @@
-{{ config(unique_key=['credit_note_id']) }}
+{{ config(unique_key=['credit_note_id'], properties=by_year('created_at')) }}
 
 with source as (
 

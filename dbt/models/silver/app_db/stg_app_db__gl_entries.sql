@@ -1,4 +1,4 @@
-{{ config(unique_key=['gl_entry_id']) }}
+{{ config(unique_key=['gl_entry_id'], properties=by_year('created_at')) }}
 
 with source as (
 

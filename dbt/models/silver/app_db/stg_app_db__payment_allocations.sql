@@ -1,4 +1,4 @@
-{{ config(unique_key=['allocation_id']) }}
+{{ config(unique_key=['allocation_id'], properties=by_year('created_at')) }}
 
 with source as (
 
