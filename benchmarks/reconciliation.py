@@ -121,7 +121,7 @@ create macro sequence(first, last) as cast(generate_series(first, last, interval
 DUCKDB_TYPES = {"timestamp(6) with time zone": "timestamptz", "timestamp(6)": "timestamp"}
 # What both results must agree on.
 TOTALS = """
-select status, currency, count(*), count(distinct charge_id), sum(stripe_amount), sum(netsuite_amount),
+select status, currency, count(*), count(distinct source_id), sum(stripe_amount), sum(netsuite_amount),
     sum(variance_amount), sum(leakage_amount), sum(base_stripe_amount), sum(posting_delay_seconds),
     count_if(is_metadata_mismatch), count_if(is_timing_difference), count(resolved_by_batch), max(status_since)
 from {} group by 1, 2 order by 1, 2

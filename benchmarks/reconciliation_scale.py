@@ -1,7 +1,7 @@
-"""A reconciliation of 1.5 million charges on either side, from files to Gold, proven fault by fault.
+"""A reconciliation of 1.5 million items on either side, from files to Gold, proven fault by fault.
 
 python -m benchmarks.reconciliation_scale [seed …] [--rows N]. For every seed (1, 2 and 3 unless given) both sides are
-generated with 500 missing and 1,000 mismatched charges, and with drift, duplicates and metadata noise on top where the
+generated with 500 missing and 1,000 mismatched items, and with drift, duplicates and metadata noise on top where the
 seed is even. They are delivered, verified, extracted, validated, built up to fact_reconciliation with its tests, and
 tied out. The faults that are found must be the injected ones, id by id, and no other. The stack is one of the
 benchmark's own, in .tieout-bench, and is removed; a seed starts with an empty lake.
@@ -36,7 +36,7 @@ def main(seeds: list[int], rows: int) -> None:
     with own_stack():
         for seed in seeds:
             figures += one_seed(seed, rows)
-    _report.record("reconciliation_scale", f"Reconciling {rows:,} charges on either side", figures)
+    _report.record("reconciliation_scale", f"Reconciling {rows:,} items on either side", figures)
 
 
 def one_seed(seed: int, rows: int) -> list[_report.Figure]:
@@ -64,7 +64,7 @@ def one_seed(seed: int, rows: int) -> list[_report.Figure]:
         print(f"  {name:<34} {seconds[name]:7.1f} s {both / seconds[name]:>12,.0f} rows/s", flush=True)
 
     both = 2 * rows
-    print(f"seed {seed}: {rows:,} charges, faults: 500 missing, 1,000 mismatched{', and noise' if noise else ''}")
+    print(f"seed {seed}: {rows:,} items, faults: 500 missing, 1,000 mismatched{', and noise' if noise else ''}")
     with stage("generate both sides"):
         delivered = deliver(Request(rows, FILE_ROWS, seed, DAY, Faults(500, 1_000, **noise)))
     with stage("extract the app database"):

@@ -1,6 +1,34 @@
 {# What fact_reconciliation and the leakage share. #}
 
 
+{# Whether a movement of Stripe's balance is an item: a charge or payment, a refund of one, or what came back of a refund
+   that failed, which is an adjustment in older accounts. #}
+{% macro is_item(type, source_id) -%}
+    (
+        {{ type }} in ('charge', 'payment', 'refund', 'payment_refund', 'refund_failure')
+        or ({{ type }} = 'adjustment' and {{ names_refund(source_id) }})
+    )
+{%- endmacro %}
+
+
+{# Whether an id is that of a refund. #}
+{% macro names_refund(id) -%}
+    (starts_with({{ id }}, 're_') or starts_with({{ id }}, 'pyr_'))
+{%- endmacro %}
+
+
+{# Whether an id is that of an item: of a charge, a payment, or a refund of one. #}
+{% macro names_item(id) -%}
+    (starts_with({{ id }}, 'ch_') or starts_with({{ id }}, 'py_') or {{ names_refund(id) }})
+{%- endmacro %}
+
+
+{# What an item is: Stripe's movement says it; where there is none, the id that NetSuite names. #}
+{% macro item_type(type, external_id) -%}
+    if(coalesce({{ type }} in ('charge', 'payment'), not {{ names_refund(external_id) }}), 'charge', 'refund')
+{%- endmacro %}
+
+
 {# What the flags mean as one status; the first that applies. #}
 {% macro reconciliation_status() -%}
     case
@@ -16,7 +44,7 @@
 {%- endmacro %}
 
 
-{# Hours that NetSuite has for a charge (setting TIEOUT_TIMING_DIFFERENCE_HOURS). #}
+{# Hours that NetSuite has for an item (setting TIEOUT_TIMING_DIFFERENCE_HOURS). #}
 {% macro timing_difference_hours() -%}
     {{ env_var('TIEOUT_TIMING_DIFFERENCE_HOURS', '24') | int }}
 {%- endmacro %}
@@ -28,7 +56,7 @@
 {%- endmacro %}
 
 
-{# Whether NetSuite's time for a charge was not over at the end of a day. #}
+{# Whether NetSuite's time for an item was not over at the end of a day. #}
 {% macro is_posting_awaited(stripe_created_at, day) -%}
     {{ stripe_created_at }} + interval '{{ timing_difference_hours() }}' hour
     > with_timezone(cast({{ day }} + interval '1' day as timestamp), 'UTC')
@@ -41,8 +69,8 @@
 {%- endmacro %}
 
 
-{# What the books lack of an item, in its own currency; negative for what they have and should not. Across currencies
-   they have nothing in the item's own. #}
+{# By how much an item leaves the books too low, in its own currency; negative where too high: for a charge that they have
+   and should not, or a refund that they lack. Across currencies they have nothing in the item's own. #}
 {% macro lacking_amount(status) -%}
     coalesce(if({{ status }} = 'currency_mismatch', stripe_amount, variance_amount), stripe_amount, 0)
 {%- endmacro %}
@@ -138,22 +166,22 @@
 {% endmacro %}
 
 
-{# Charges that a NetSuite transaction named until a batch gave it another external id, or none:
-   charge_id, currency_code, left_batch (the newest), left_amount (of the transaction's main lines until then).
+{# Items that a NetSuite transaction named until a batch gave it another external id, or none:
+   source_id, currency_code, left_batch (the newest), left_amount (of the transaction's main lines until then).
    since: what last_built() gave. #}
 {% macro netsuite_departures(since) %}
     select
-        departures.charge_id,
+        departures.source_id,
         currencies.currency_code,
         max(departures.left_batch) as left_batch,
-        -- of two that left at once the first was the charge's pair
+        -- of two that left at once the first was the item's pair
         max_by(departures.left_amount, row(departures.left_batch, -departures.transaction_id)) as left_amount
     from (
-        select transaction_id, charge_id, currency_id, left_batch, coalesce(sum(amount), 0) as left_amount
+        select transaction_id, source_id, currency_id, left_batch, coalesce(sum(amount), 0) as left_amount
         from (
             select
                 headers.transaction_id,
-                headers.charge_id,
+                headers.source_id,
                 headers.currency_id,
                 headers.left_batch,
                 max_by(
@@ -162,20 +190,20 @@
             from (
                 select
                     id as transaction_id,
-                    previous_externalid as charge_id,
+                    previous_externalid as source_id,
                     previous_currency as currency_id,
                     _batch as left_batch
                 from ({{ netsuite_headers(since) }})
-                where starts_with(previous_externalid, 'ch_') and externalid is distinct from previous_externalid
+                where {{ names_item('previous_externalid') }} and externalid is distinct from previous_externalid
             ) as headers
             inner join {{ source('netsuite', 'transactionline') }} as lines
                 on lines.transaction = headers.transaction_id and lines._batch < headers.left_batch
-            group by headers.transaction_id, headers.charge_id, headers.currency_id, headers.left_batch, lines.id
+            group by headers.transaction_id, headers.source_id, headers.currency_id, headers.left_batch, lines.id
         )
-        group by transaction_id, charge_id, currency_id, left_batch
+        group by transaction_id, source_id, currency_id, left_batch
     ) as departures
     inner join {{ ref('stg_netsuite__currency') }} as currencies on currencies.currency_id = departures.currency_id
-    group by departures.charge_id, currencies.currency_code
+    group by departures.source_id, currencies.currency_code
 {% endmacro %}
 
 
@@ -184,7 +212,21 @@
     and {{ column }} in (
         select transaction_id
         from {{ ref('stg_netsuite__transaction') }}
-        where starts_with(external_id, 'ch_') {{ and_changed('external_id', since) }}
+        where {{ names_item('external_id') }} {{ and_changed('external_id', since) }}
+    )
+    {%- endif %}
+{%- endmacro %}
+
+
+{# What says whose a refund is stands under its charge. #}
+{% macro and_charge_of_changed_item(column, since) -%}
+    {%- if since %}
+    and {{ column }} in (
+        select changed_key from {{ changed_keys_table() }}
+        union all
+        select charge_id
+        from {{ ref('stg_stripe__refunds') }}
+        where charge_id is not null {{ and_changed('refund_id', since) }}
     )
     {%- endif %}
 {%- endmacro %}
@@ -193,36 +235,61 @@
 {# fact_reconciliation: both sides, what says whose they are, and what is open. #}
 {% macro changed_reconciliation(since) %}
     {%- set moves, transactions = ref('stg_stripe__balance_transactions'), ref('stg_netsuite__transaction') -%}
-    select coalesce(source_id, balance_transaction_id) as charge_id from {{ moves }} as moves
-    where type = 'charge' and {{ is_changed('moves', since) }}
+    {%- set charges, refunds = ref('stg_stripe__charges'), ref('stg_stripe__refunds') -%}
+    {%- set organizations = ref('stg_app_db__organizations') -%}
+    select coalesce(source_id, balance_transaction_id) as source_id from {{ moves }} as moves
+    where {{ is_item('type', 'source_id') }} and {{ is_changed('moves', since) }}
     union
     select external_id from {{ transactions }} as transactions
-    where starts_with(external_id, 'ch_') and {{ is_changed('transactions', since) }}
+    where {{ names_item('external_id') }} and {{ is_changed('transactions', since) }}
     union
     select transactions.external_id
     from {{ ref('stg_netsuite__transactionline') }} as lines
     inner join {{ transactions }} as transactions on transactions.transaction_id = lines.transaction_id
     -- one that is no main line any more took its amount with it
-    where starts_with(transactions.external_id, 'ch_') and {{ is_changed('lines', since) }}
+    where {{ names_item('transactions.external_id') }} and {{ is_changed('lines', since) }}
     union
-    select charge_id from {{ ref('stg_stripe__charges') }} as charges where {{ is_changed('charges', since) }}
+    select refund_id from {{ refunds }} as refunds where {{ is_changed('refunds', since) }}
     union
-    {{ ever_named('processor_reference', 'payments', 'payment_id', since) }}
+    -- a charge and its refunds belong to whom its metadata names, or the app's payment
+    select items.source_id
+    from (
+        select charge_id from {{ charges }} as charges where {{ is_changed('charges', since) }}
+        union
+        {{ ever_named('processor_reference', 'payments', 'payment_id', since) }}
+    ) as owned
+    left join {{ refunds }} as refunds on refunds.charge_id = owned.charge_id
+    cross join unnest(array[owned.charge_id, refunds.refund_id]) as items (source_id)
+    where items.source_id is not null
     union
-    -- a movement that names another charge than it did, or is no charge any more, leaves the one it named
-    select held.charge_id
+    -- a refund whose charge names an organization that is known since: that the charge is wrong is not said of the refund
+    select refunds.refund_id
+    from {{ refunds }} as refunds
+    inner join (
+        select charges.charge_id
+        from {{ charges }} as charges
+        inner join {{ organizations }} as organizations
+            on organizations.org_id = lower(json_extract_scalar(charges.metadata, '$.org_id'))
+        where {{ is_changed('organizations', since) }}
+    ) as named on named.charge_id = refunds.charge_id
+    union
+    -- a movement that names another item than it did, or is none any more, leaves the one it named
+    select held.source_id
     from {{ this }} as held
     inner join {{ moves }} as moves on moves.balance_transaction_id = held.balance_transaction_id
-    where (moves.type <> 'charge' or coalesce(moves.source_id, moves.balance_transaction_id) <> held.charge_id)
+    where (
+            not coalesce({{ is_item('moves.type', 'moves.source_id') }}, false)
+            or coalesce(moves.source_id, moves.balance_transaction_id) <> held.source_id
+        )
         and {{ is_changed('moves', since) }}
     union
     -- what is open or names an organization that may be known by then; what another external id took away, another
     -- currency code or another subsidiary; what another setting judges otherwise
-    select held.charge_id
+    select held.source_id
     from {{ this }} as held
     left join {{ ref('stg_netsuite__currency') }} as currencies
         on currencies.currency_code = held.netsuite_currency
-    left join {{ ref('stg_app_db__organizations') }} as organizations
+    left join {{ organizations }} as organizations
         on organizations.netsuite_subsidiary_id = held.netsuite_subsidiary_id
         and not organizations.is_deleted
     where held.is_open
@@ -235,7 +302,7 @@
             select transaction_id from {{ transactions }} as transactions where {{ is_changed('transactions', since) }}
         )
     union
-    {{ changed_by_rates('charge_id', this, 'item_date', 'spot', since) }}
+    {{ changed_by_rates('source_id', this, 'item_date', 'spot', since) }}
     union
     {{ changed_base_currency() }}
 {% endmacro %}

@@ -101,8 +101,8 @@ def test_the_first_day_is_the_source_to_the_cent(first: RunResult) -> None:
 
 
 def test_every_injected_fault_is_found_and_nothing_else(first: RunResult) -> None:
-    injected = {fault["charge_id"]: STATUS_OF_FAULT[fault["label"]] for fault in read_truth(truth(), FAULTS)}
-    found = dict(query("select charge_id, status from lake.gold.fact_reconciliation where status <> 'perfect_match'"))
+    injected = {fault["source_id"]: STATUS_OF_FAULT[fault["label"]] for fault in read_truth(truth(), FAULTS)}
+    found = dict(query("select source_id, status from lake.gold.fact_reconciliation where status <> 'perfect_match'"))
     assert found == injected
     assert injected, "a company without a fault proves nothing"
 

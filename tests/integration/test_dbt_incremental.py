@@ -123,9 +123,9 @@ def test_silver_holds_the_living_rows_of_the_source():
 
 
 def test_every_injected_fault_is_found_and_none_is_invented():
-    faults = {line["charge_id"]: STATUS_OF_FAULT[line["label"]] for line in read_truth(truth_folder(), FAULTS)}
+    faults = {line["source_id"]: STATUS_OF_FAULT[line["label"]] for line in read_truth(truth_folder(), FAULTS)}
     found = connections.query(
-        "select charge_id, status from lake.gold_candidate.fact_reconciliation where status <> 'perfect_match'"
+        "select source_id, status from lake.gold_candidate.fact_reconciliation where status <> 'perfect_match'"
     )
     assert faults
     assert dict(found) == faults

@@ -419,13 +419,13 @@ class TestLivingOn:
 
 @pytest.fixture(scope="module")
 def cards(company: Company) -> dict[str, Any]:
-    """Both sides of the reconciliation as the files have them, by charge id."""
+    """Both sides of the reconciliation as the files have them, by the id of the charge or refund."""
     organizations = dict(company.query("select id::text, base_currency from organizations"))
     currencies = {row["id"]: row["symbol"] for row in company.extract("netsuite", "currency")}
     main = {row["transaction"]: row for row in company.extract("netsuite", "transactionline") if row["mainline"] == "T"}
     receipts = defaultdict(list)
     for row in company.extract("netsuite", "transaction"):
-        if row["type"] == "CustPymt" and row["externalid"]:
+        if row["type"] in ("CustPymt", "CustRfnd") and row["externalid"]:
             receipts[row["externalid"]].append(
                 {
                     "id": int(row["id"]),
@@ -439,8 +439,11 @@ def cards(company: Company) -> dict[str, Any]:
         "digits": dict(company.query("select code, minor_unit from currencies")),
         "charges": {row["id"]: row for row in company.extract("stripe", "charges")},
         "balance": {
-            row["source"]: row for row in company.extract("stripe", "balance_transactions") if row["type"] == "charge"
+            row["source"]: row
+            for row in company.extract("stripe", "balance_transactions")
+            if row["type"] in ("charge", "refund")
         },
+        "refunds": {row["id"]: row for row in company.extract("stripe", "refunds")},
         "receipts": receipts,
         "payments": {
             row[0]: row
@@ -551,7 +554,7 @@ class TestFaults:
         return lines
 
     def test_a_charge_without_a_fault_matches(self, company: Company, cards: dict[str, Any]) -> None:
-        faulty = {line["charge_id"] for line in company.truth(FAULTS)}
+        faulty = {line["source_id"] for line in company.truth(FAULTS)}
         good = 0
         for charge, row in cards["charges"].items():
             if charge in faulty or not row["paid"]:
@@ -565,21 +568,44 @@ class TestFaults:
             good += 1
         assert good > 5 * len(faulty) / 2
 
+    def test_a_refund_without_a_fault_matches(self, company: Company, cards: dict[str, Any]) -> None:
+        faulty = {line["source_id"] for line in company.truth(FAULTS)}
+        good = cards["refunds"].keys() - faulty
+        assert good
+        for refund in good:
+            row = cards["balance"][refund]
+            (entry,) = cards["receipts"][refund]
+            assert entry["currency"] == row["currency"].upper()
+            assert entry["amount"] == _amount(cards, row) < 0
+            assert entry["created"] - datetime.fromtimestamp(row["created"], UTC) == timedelta(hours=1)
+
+    def test_a_side_without_a_charge_is_without_its_refund(self, company: Company, cards: dict[str, Any]) -> None:
+        lines = [line for line in company.truth(FAULTS) if line["source_id"].startswith("re_")]
+        assert {line["label"] for line in lines} == {"missing_in_erp", "missing_in_billing"}
+        faulty = {line["source_id"] for line in company.truth(FAULTS)}
+        for line in lines:
+            if line["label"] == "missing_in_erp":
+                assert cards["refunds"][line["source_id"]]["charge"] in faulty
+                assert _amount(cards, cards["balance"][line["source_id"]]) == Decimal(line["stripe_amount"]) < 0
+            else:
+                assert line["source_id"] not in cards["refunds"]
+                assert Decimal(line["netsuite_amount"]) < 0
+
     def test_missing_in_erp(self, company: Company, cards: dict[str, Any]) -> None:
         for line in self.labelled(company, "missing_in_erp"):
-            assert line["charge_id"] in cards["balance"]
-            assert line["charge_id"] not in cards["receipts"] and line["transaction_ids"] == []
+            assert line["source_id"] in cards["balance"]
+            assert line["source_id"] not in cards["receipts"] and line["transaction_ids"] == []
 
     def test_missing_in_billing(self, company: Company, cards: dict[str, Any]) -> None:
         for line in self.labelled(company, "missing_in_billing"):
-            assert line["charge_id"] not in cards["charges"] and line["charge_id"] not in cards["balance"]
-            assert [receipt["id"] for receipt in cards["receipts"][line["charge_id"]]] == line["transaction_ids"]
+            assert line["source_id"] not in cards["charges"] and line["source_id"] not in cards["balance"]
+            assert [receipt["id"] for receipt in cards["receipts"][line["source_id"]]] == line["transaction_ids"]
 
     def test_amount(self, company: Company, cards: dict[str, Any]) -> None:
         signs = set()
         for line in self.labelled(company, "amount"):
-            (receipt,) = cards["receipts"][line["charge_id"]]
-            row = cards["charges"][line["charge_id"]]
+            (receipt,) = cards["receipts"][line["source_id"]]
+            row = cards["charges"][line["source_id"]]
             off = receipt["amount"] - _amount(cards, row)
             assert abs(off) == Decimal(1).scaleb(-cards["digits"][receipt["currency"]])
             assert receipt["amount"] == Decimal(line["netsuite_amount"])
@@ -589,20 +615,20 @@ class TestFaults:
 
     def test_duplicate_in_erp(self, company: Company, cards: dict[str, Any]) -> None:
         for line in self.labelled(company, "duplicate_in_erp"):
-            one, two = cards["receipts"][line["charge_id"]]
+            one, two = cards["receipts"][line["source_id"]]
             assert sorted([one["id"], two["id"]]) == sorted(line["transaction_ids"])
-            assert one["amount"] == two["amount"] == _amount(cards, cards["charges"][line["charge_id"]])
+            assert one["amount"] == two["amount"] == _amount(cards, cards["charges"][line["source_id"]])
 
     def test_currency(self, company: Company, cards: dict[str, Any]) -> None:
         for line in self.labelled(company, "currency"):
-            (receipt,) = cards["receipts"][line["charge_id"]]
+            (receipt,) = cards["receipts"][line["source_id"]]
             assert receipt["currency"] == line["netsuite_currency"] != line["stripe_currency"]
-            assert cards["charges"][line["charge_id"]]["currency"].upper() == line["stripe_currency"]
+            assert cards["charges"][line["source_id"]]["currency"].upper() == line["stripe_currency"]
 
     def test_metadata(self, company: Company, cards: dict[str, Any]) -> None:
         kinds = set()
         for line in self.labelled(company, "metadata"):
-            org = cards["charges"][line["charge_id"]]["metadata"].get("org_id")
+            org = cards["charges"][line["source_id"]]["metadata"].get("org_id")
             assert org != line["org_id"]
             assert org is None or org in cards["organizations"]
             kinds.add(org is None)
@@ -611,9 +637,9 @@ class TestFaults:
     def test_late_posting(self, company: Company, cards: dict[str, Any]) -> None:
         posted = 0
         for line in self.labelled(company, "late_posting"):
-            charged = datetime.fromisoformat(line["charged_at"])
+            charged = datetime.fromisoformat(line["created_at"])
             assert datetime.fromisoformat(line["posted_at"]) - charged > timedelta(hours=24)
-            for receipt in cards["receipts"][line["charge_id"]]:
+            for receipt in cards["receipts"][line["source_id"]]:
                 posted += 1
                 assert receipt["created"] - charged > timedelta(hours=24)
         assert posted

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 from tests.dbt import PROJECT, build
 from tests.lake import fresh_app_database, fresh_lake
@@ -19,6 +20,8 @@ from tieout.extract.postgres import extract_app_db
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("stack")]
 
+# Organizations, each with the NetSuite subsidiary of its number.
+ONE, TWO, THREE = (f"00000000-0000-0000-0000-00000000000{number}" for number in (1, 2, 3))
 MONDAY, TUESDAY, THURSDAY = "2026-11-02", "2026-11-03", "2026-11-05"
 FACT, LEAKAGE = "lake.gold_candidate.fact_reconciliation", "lake.gold_candidate.fact_leakage_daily"
 MODELS = ("+fact_reconciliation", "+fact_leakage_daily")
@@ -28,19 +31,20 @@ USD = {
 }
 
 
-def movement(charge: str, at: str, dollars: int) -> dict[str, Any]:
-    """Stripe's movement of the balance for a charge."""
+def movement(source: str, at: str, dollars: int) -> dict[str, Any]:
+    """Stripe's movement of the balance for a charge or a refund."""
     created = int(datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp())
     amounts = {"amount": dollars * 100, "fee": 0, "net": dollars * 100}
     moments = {"created": created, "available_on": created}
-    kinds = {"type": "charge", "status": "available", "currency": "usd"}
-    return {"id": f"txn_{charge}", "source": charge, **kinds, **amounts, **moments}
+    kind = "refund" if source.startswith("re_") else "charge"
+    kinds = {"type": kind, "status": "available", "currency": "usd"}
+    return {"id": f"txn_{source}", "source": source, **kinds, **amounts, **moments}
 
 
-def receipt(number: int, charge: str | None, at: str, dollars: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def receipt(number: int, source: str | None, at: str, dollars: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """NetSuite's header and main line."""
     header = {
-        **{"id": number, "externalid": charge, "transactionnumber": f"PYMT{number}", "type": "CustPymt"},
+        **{"id": number, "externalid": source, "transactionnumber": f"PYMT{number}", "type": "CustPymt"},
         **{"status": "C", "memo": None, "currency": 1, "entity": None, "postingperiod": None, "posting": "T"},
         **{"trandate": at, "createddate": at, "duedate": None, "closedate": None},
     }
@@ -69,6 +73,10 @@ DAYS: dict[str, tuple[list[dict[str, Any]], list[tuple[dict[str, Any] | None, di
             movement("ch_left", "2026-11-02T10:00:00", 60),
             movement("ch_taker", "2026-11-02T10:00:00", 60),
             movement("ch_bare", "2026-11-02T10:00:00", 70),
+            movement("re_late", "2026-11-02T10:00:00", -5),
+            movement("re_corrected", "2026-11-02T10:00:00", -6),
+            movement("re_left", "2026-11-02T10:00:00", -8),
+            movement("re_failed", "2026-11-02T10:00:00", -9),
         ],
         [
             receipt(1, "ch_same_day", "2026-11-02T11:00:00", 10),
@@ -76,11 +84,21 @@ DAYS: dict[str, tuple[list[dict[str, Any]], list[tuple[dict[str, Any] | None, di
             receipt(5, None, "2026-11-02T11:00:00", 50),
             receipt(8, "ch_left", "2026-11-02T11:00:00", 60),
             receipt(9, "ch_bare", "2026-11-02T11:00:00", 70),
+            receipt(11, "re_corrected", "2026-11-02T11:00:00", -7),
+            receipt(12, "re_left", "2026-11-02T11:00:00", -8),
+            receipt(13, "re_failed", "2026-11-02T11:00:00", -9),
         ],
     ),
     TUESDAY: (
-        [movement("ch_same_day", "2026-11-02T10:00:00", 10) | {"description": "sent again"}],
-        [receipt(5, "ch_named_later", "2026-11-02T11:00:00", 50), receipt(6, "ch_late", "2026-11-03T12:00:00", 20)],
+        [
+            movement("ch_same_day", "2026-11-02T10:00:00", 10) | {"description": "sent again"},
+            movement("re_failed", "2026-11-03T10:00:00", 9) | {"id": "txn_failed", "type": "refund_failure"},
+        ],
+        [
+            receipt(5, "ch_named_later", "2026-11-02T11:00:00", 50),
+            receipt(6, "ch_late", "2026-11-03T12:00:00", 20),
+            receipt(14, "re_late", "2026-11-03T12:00:00", -5),
+        ],
     ),
     THURSDAY: (
         [],
@@ -89,10 +107,14 @@ DAYS: dict[str, tuple[list[dict[str, Any]], list[tuple[dict[str, Any] | None, di
             receipt(7, "ch_same_day", "2026-11-05T09:00:00", 10),
             receipt(8, "ch_taker", "2026-11-02T11:00:00", 60),
             no_main_line(9, "2026-11-02T11:00:00", 70),
+            receipt(11, "re_corrected", "2026-11-02T11:00:00", -6),
+            receipt(12, None, "2026-11-02T11:00:00", -8),
+            receipt(15, "re_failed", "2026-11-05T09:00:00", 9),
+            receipt(16, "re_late", "2026-11-05T09:00:00", -5),
         ],
     ),
 }
-# charge, occurrence: status, previous one, first seen on and by, since, resolved by, leakage
+# charge or refund, occurrence: status, previous one, first seen on and by, since, resolved by, leakage
 EXPECTED = {
     ("ch_same_day", 1): ("perfect_match", None, MONDAY, MONDAY, MONDAY, MONDAY, 0),
     ("ch_same_day", 2): ("duplicate_in_erp", None, THURSDAY, THURSDAY, THURSDAY, None, 10),
@@ -103,6 +125,12 @@ EXPECTED = {
     ("ch_left", 1): ("missing_in_erp", "perfect_match", MONDAY, MONDAY, THURSDAY, None, 60),
     ("ch_taker", 1): ("perfect_match", "missing_in_erp", MONDAY, MONDAY, THURSDAY, THURSDAY, 0),
     ("ch_bare", 1): ("amount_mismatch", "perfect_match", MONDAY, MONDAY, THURSDAY, None, 70),
+    ("re_late", 1): ("timing_difference", "missing_in_erp", MONDAY, MONDAY, TUESDAY, TUESDAY, 0),
+    ("re_late", 2): ("duplicate_in_erp", None, THURSDAY, THURSDAY, THURSDAY, None, 5),
+    ("re_corrected", 1): ("perfect_match", "amount_mismatch", MONDAY, MONDAY, THURSDAY, THURSDAY, 0),
+    ("re_left", 1): ("missing_in_erp", "perfect_match", MONDAY, MONDAY, THURSDAY, None, 8),
+    ("re_failed", 1): ("perfect_match", None, MONDAY, MONDAY, MONDAY, MONDAY, 0),
+    ("re_failed", 2): ("timing_difference", "missing_in_erp", TUESDAY, TUESDAY, THURSDAY, THURSDAY, 0),
 }
 
 
@@ -138,10 +166,7 @@ def start() -> None:
     fresh_lake()
     # What names no organization is looked at by every build; these do, once they have a receipt.
     with connections.app_db() as app:
-        app.execute(
-            "insert into organizations (id, name, country, base_currency, netsuite_subsidiary_id) "
-            "values ('00000000-0000-0000-0000-000000000001', 'One', 'US', 'USD', 1)"
-        )
+        organization(app, ONE)
     extract_app_db(Batch.of(MONDAY, "reference data"))
 
 
@@ -162,28 +187,28 @@ def test_items_stay_open_until_a_batch_settles_them_in_any_order_of_the_days(mon
     run(MONDAY)
     # what was charged at ten may still be posted until Tuesday at ten; at midnight the other's time is over
     assert leakage(MONDAY) == {
-        "missing_in_erp": (1, 3, 4, 0, Decimal(40), Decimal(130)),
-        "amount_mismatch": (1, 0, 1, 0, Decimal(1), Decimal(0)),
+        "missing_in_erp": (1, 4, 5, 0, Decimal(40), Decimal(135)),
+        "amount_mismatch": (2, 0, 2, 0, Decimal(2), Decimal(0)),
     }
     run(TUESDAY)
     assert leakage(TUESDAY) == {
-        "missing_in_erp": (2, 0, 0, 2, Decimal(100), Decimal(0)),
-        "amount_mismatch": (1, 0, 0, 0, Decimal(1), Decimal(0)),
+        "missing_in_erp": (2, 1, 1, 3, Decimal(100), Decimal(9)),
+        "amount_mismatch": (2, 0, 0, 0, Decimal(2), Decimal(0)),
     }
     run(THURSDAY)
     assert leakage(THURSDAY) == {
-        # one was given its receipt on this day, another lost it
-        "missing_in_erp": (2, 0, 0, 1, Decimal(100), Decimal(0)),
-        "amount_mismatch": (1, 0, 0, 1, Decimal(70), Decimal(0)),
-        "duplicate_in_erp": (1, 0, 1, 0, Decimal(10), Decimal(0)),
+        # one of each kind was given its transaction on this day, another lost it
+        "missing_in_erp": (3, 0, 0, 2, Decimal(108), Decimal(0)),
+        "amount_mismatch": (1, 0, 0, 2, Decimal(70), Decimal(0)),
+        "duplicate_in_erp": (2, 0, 2, 0, Decimal(15), Decimal(0)),
     }
     held = connections.query(
-        "select charge_id, occurrence, status, previous_status, first_seen_on, first_seen_batch, status_since, "
+        "select source_id, occurrence, status, previous_status, first_seen_on, first_seen_batch, status_since, "
         f"resolved_by_batch, leakage_amount from {FACT}"
     )
     assert {
-        (charge, occurrence): tuple(str(v) if isinstance(v, date) else v for v in rest)
-        for charge, occurrence, *rest in held
+        (source, occurrence): tuple(str(v) if isinstance(v, date) else v for v in rest)
+        for source, occurrence, *rest in held
     } == EXPECTED
 
     in_order, days = items(), {day: leakage(day) for day in DAYS}
@@ -203,6 +228,88 @@ def test_items_stay_open_until_a_batch_settles_them_in_any_order_of_the_days(mon
     monkeypatch.setenv("TIEOUT_TIMING_DIFFERENCE_HOURS", "48")
     options = ("--select", "fact_reconciliation", "--exclude-resource-type", "unit_test", "test")
     build(PROJECT, THURSDAY, *options, narrow_from_rows=1, clock_difference_seconds=0)
-    assert connections.query(f"select status, resolved_on from {FACT} where charge_id = 'ch_late'") == [
+    assert connections.query(f"select status, resolved_on from {FACT} where source_id = 'ch_late'") == [
         ("perfect_match", date.fromisoformat(TUESDAY))
     ]
+
+
+def charge(id_: str, org: str | None) -> dict[str, Any]:
+    """Stripe's charge, whose metadata names an organization."""
+    return {
+        **{"id": id_, "status": "succeeded", "currency": "usd", "amount": 5000, "amount_refunded": 1000},
+        **{"paid": True, "refunded": False, "metadata": {"org_id": org}, "created": 1793584800},
+    }
+
+
+def refund(id_: str, of: str, org: str | None) -> dict[str, Any]:
+    """Stripe's refund of a charge; its metadata names an organization, or nothing."""
+    return {
+        **{"id": id_, "charge": of, "status": "succeeded", "currency": "usd", "amount": 1000},
+        **{"metadata": {"org_id": org} if org else {}, "created": 1793620800},
+    }
+
+
+def organization(app: psycopg.Connection, id_: str) -> None:
+    app.execute(
+        "insert into organizations (id, name, country, base_currency, netsuite_subsidiary_id) "
+        "values (%s, %s, 'US', 'USD', %s)",
+        [id_, f"Company {id_[-1]}", int(id_[-1])],
+    )
+
+
+def belonging_to(day: str, **rows: list[dict[str, Any]]) -> dict[str, tuple[str, str | None]]:
+    """Deliver Stripe's objects of a day, build what changed, and tell {refund: its organization and charge}."""
+    for table, objects in rows.items():
+        deliver(f"stripe/{table}", day, objects)
+    extract_app_db(Batch.of(day, f"run {day}"))
+    for source in ("stripe", "netsuite"):
+        extract_landing(source, Batch.of(day, f"run {day}"))
+    options = ("--select", "+fact_reconciliation", "--exclude-resource-type", "unit_test", "test")
+    # nothing is looked at again but what the day changed
+    build(PROJECT, day, *options, narrow_from_rows=1, clock_difference_seconds=0)
+    held = connections.query(f"select source_id, org_id, refunded_charge_id, status from {FACT}")
+    assert {status for *_, status in held} == {"perfect_match"}, "what is open would be looked at anyway"
+    return {source: (org, of) for source, org, of, _ in held}
+
+
+def test_a_refund_belongs_to_whom_its_charge_does_whenever_that_is_said():
+    fresh_app_database()
+    fresh_lake()
+    with connections.app_db() as app:
+        organization(app, ONE)
+        organization(app, TWO)
+    day, entries = MONDAY, [receipt(n, f"re_{n}", "2026-11-02T11:00:00", -10) for n in (1, 2)]
+    # a line without a subsidiary says nothing of the first one's organization, so nothing but Stripe does
+    entries[0][1]["subsidiary"] = None
+    deliver("netsuite/transaction", day, [header for header, _ in entries])
+    deliver("netsuite/transactionline", day, [line for _, line in entries])
+    deliver("netsuite/currency", day, [USD])
+    movements = [movement(f"re_{n}", "2026-11-02T10:00:00", -10) for n in (1, 2)]
+    said = belonging_to(day, balance_transactions=movements, refunds=[refund("re_1", "ch_1", ONE)])
+    assert said == {"re_1": (ONE, "ch_1"), "re_2": (ONE, None)}
+
+    # the charge of one names an organization that nobody knows yet; that of the other is told
+    said = belonging_to("2026-11-03", charges=[charge("ch_1", THREE)], refunds=[refund("re_2", "ch_2", None)])
+    assert said == {"re_1": (ONE, "ch_1"), "re_2": (ONE, "ch_2")}
+
+    with connections.app_db() as app:
+        organization(app, THREE)
+        customer = app.execute(
+            "insert into customers (org_id, customer_number, name, country, currency, payment_terms_days) "
+            "values (%s, 'C1', 'Customer', 'US', 'USD', 30) returning id",
+            [TWO],
+        ).fetchone()[0]
+        app.execute(
+            "insert into payments (org_id, direction, status, customer_id, currency, amount, payment_date, processor, "
+            "processor_reference) values (%s, 'in', 'succeeded', %s, 'USD', 50, '2026-11-02', 'stripe', 'ch_2')",
+            [TWO, customer],
+        )
+    said = belonging_to("2026-11-04")
+    assert said == {"re_1": (THREE, "ch_1"), "re_2": (TWO, "ch_2")}
+
+    said = belonging_to("2026-11-05", charges=[charge("ch_1", TWO)], refunds=[refund("re_2", "ch_1", None)])
+    assert said == {"re_1": (TWO, "ch_1"), "re_2": (TWO, "ch_1")}
+
+    by_days = items()
+    build(PROJECT, THURSDAY, "--full-refresh", "--select", "fact_reconciliation", "--exclude-resource-type", "test")
+    assert items() == by_days, "a rebuild gives what the days gave"

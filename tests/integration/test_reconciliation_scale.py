@@ -1,6 +1,6 @@
 """Both sides of a reconciliation, delivered in batches, all the way to Gold: what is found is what was put in, by id.
 
-30,000 charges a delivery; `python -m benchmarks.reconciliation_scale` does the same with 1.5 million.
+30,000 charges and refunds a delivery; `python -m benchmarks.reconciliation_scale` does the same with 1.5 million.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FACT = "lake.gold_candidate.fact_reconciliation"
 FIRST = date(2026, 10, 20)
 ROWS, FILE_ROWS = 30_000, 5_000
 PLAIN = Faults(missing=51, mismatch=100)
-NOISY = Faults(missing=50, mismatch=101, drift=70, duplicates=30, metadata=20, currency=10)
+NOISY = Faults(missing=50, mismatch=101, drift=70, duplicates=30, metadata=20, currency=40)
 SEEDS = (1, 2, 3)
 
 
@@ -73,14 +73,14 @@ def test_every_fault_is_found_by_id(deliveries: dict, seed: int, kind: str) -> N
         "missing_in_billing": 25,
         "amount_mismatch": asked.mismatch,
         **(
-            {"timing_difference": 70, "duplicate_in_erp": 30, "metadata_mismatch": 20, "currency_mismatch": 10}
+            {"timing_difference": 70, "duplicate_in_erp": 30, "metadata_mismatch": 20, "currency_mismatch": 40}
             if kind == "noisy"
             else {}
         ),
     }
     ids = ", ".join(f"'{line['reconciliation_id']}'" for line in lines)
     found = connections.query(
-        "select status, reconciliation_id, charge_id, balance_transaction_id, netsuite_transaction_id "
+        "select status, reconciliation_id, source_id, balance_transaction_id, netsuite_transaction_id "
         f"from {FACT} where reconciliation_id in ({ids})"
     )
     assert set(found) == {tuple(line.values()) for line in lines}
@@ -90,9 +90,17 @@ def test_no_fault_is_invented(deliveries: dict) -> None:
     injected = {line["reconciliation_id"] for delivered in deliveries.values() for line in truth(delivered)}
     found = connections.query(f"select reconciliation_id from {FACT} where status <> 'perfect_match'")
     assert sorted(id_ for (id_,) in found) == sorted(injected)
-    # Every charge is there once, and every duplicate on top.
+    # Every item is there once, and every duplicate on top.
     [(rows,)] = connections.query(f"select count(*) from {FACT}")
     assert rows == len(SEEDS) * (2 * ROWS + NOISY.duplicates)
+
+
+def test_refunds_are_among_the_items(deliveries: dict) -> None:
+    found = connections.query(
+        "select item_type, count(distinct status), min(sign(stripe_amount)), max(sign(netsuite_amount)) "
+        f"from {FACT} group by 1 order by 1"
+    )
+    assert found == [("charge", 8, 1, 1), ("refund", 8, -1, -1)]
 
 
 def test_a_day_exactly_is_no_difference(deliveries: dict) -> None:
@@ -122,8 +130,9 @@ def test_every_row_has_its_organization_and_rate(deliveries: dict) -> None:
 
 def test_the_layers_tie(deliveries: dict) -> None:
     last = Batch.of(FIRST + timedelta(days=2 * len(SEEDS) - 2), "test")
-    built = {("stripe", "balance_transactions"), ("stripe", "charges"), ("lake", "fact_reconciliation")}
+    built = {("stripe", entity) for entity in ("balance_transactions", "charges", "refunds")}
     built |= {("netsuite", entity) for entity in ("transaction", "transactionline", "currency")}
+    built.add(("lake", "fact_reconciliation"))
     compared = [row for row in tie_out.measure(last).comparisons if (row.source, row.entity) in built]
     assert {row.check_name for row in compared} > {tie_out.OUTCOME_BRONZE, tie_out.BRONZE_SILVER}
     assert [row for row in compared if row.status != tie_out.TIED] == []

@@ -62,7 +62,7 @@ leaks as (
         coalesce(-sum(lacking_amount) filter (
             where is_open_then and not is_awaited_then and lacking_amount < 0
         ), 0) as overstated_amount,
-        coalesce(sum(lacking_amount) filter (where is_open_then and is_awaited_then), 0) as awaited_amount
+        coalesce(sum(abs(lacking_amount)) filter (where is_open_then and is_awaited_then), 0) as awaited_amount
     from judged
     where is_open_then
         -- settled on this very day, and open until then

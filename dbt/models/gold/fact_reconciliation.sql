@@ -1,34 +1,35 @@
 {{ config(
-    unique_key=['charge_id', 'occurrence'],
+    unique_key=['source_id', 'occurrence'],
     meta={'changed_keys': 'changed_reconciliation'},
 ) }}
 {%- set since = last_built() %}
 {%- set is_missing = 'netsuite.netsuite_transaction_id is null' %}
-{#- what took a charge's transaction away corrected the charge, too #}
+{#- what took an item's transaction away corrected the item, too #}
 {%- set corrected_batch = 'if(' ~ is_missing ~ ', stripe.left_batch, netsuite.corrected_batch)' %}
 
 with billed as (
 
     select
         balance_transaction_id,
-        coalesce(source_id, balance_transaction_id) as charge_id,
+        coalesce(source_id, balance_transaction_id) as source_id,
+        type,
         created_at as stripe_created_at,
         currency as stripe_currency,
         amount as stripe_amount,
         coalesce(_first_batch, _batch) as stripe_batch
     from {{ ref('stg_stripe__balance_transactions') }}
-    where type = 'charge' {{ and_changed('coalesce(source_id, balance_transaction_id)', since) }}
+    where {{ is_item('type', 'source_id') }} {{ and_changed('coalesce(source_id, balance_transaction_id)', since) }}
 
 ),
 
 billed_again as (
 
-    -- next to no charge has a second row, and numbering the others would cost as much as all else
+    -- next to no item has a second row, and numbering the others would cost as much as all else
     select
         balance_transaction_id,
-        row_number() over (partition by charge_id order by stripe_created_at, balance_transaction_id) as occurrence
+        row_number() over (partition by source_id order by stripe_created_at, balance_transaction_id) as occurrence
     from billed
-    where {{ may_come_again('charge_id', 'billed') }}
+    where {{ may_come_again('source_id', 'billed') }}
 
 ),
 
@@ -48,7 +49,7 @@ stripe as (
     from billed
     left join billed_again on billed_again.balance_transaction_id = billed.balance_transaction_id
     left join departures
-        on departures.charge_id = billed.charge_id
+        on departures.source_id = billed.source_id
         -- in another currency the books never had it
         and departures.currency_code = billed.stripe_currency
         -- while one is there, it is the first's pair
@@ -73,15 +74,15 @@ corrections as (
 
 posted as (
 
-    -- in scope is what names a Stripe charge; everything else in the ERP is none of billing's business
+    -- in scope is what names a charge or refund of Stripe; everything else in the ERP is none of billing's business
     select
         transaction_id,
-        external_id as charge_id,
+        external_id as source_id,
         with_timezone(coalesce(created_at, transaction_date), 'UTC') as netsuite_posted_at,
         currency_id,
         coalesce(_first_batch, _batch) as netsuite_batch
     from {{ ref('stg_netsuite__transaction') }}
-    where starts_with(external_id, 'ch_') {{ and_changed('external_id', since) }}
+    where {{ names_item('external_id') }} {{ and_changed('external_id', since) }}
 
 ),
 
@@ -89,9 +90,9 @@ posted_again as (
 
     select
         transaction_id,
-        row_number() over (partition by charge_id order by netsuite_posted_at, transaction_id) as occurrence
+        row_number() over (partition by source_id order by netsuite_posted_at, transaction_id) as occurrence
     from posted
-    where {{ may_come_again('charge_id', 'posted') }}
+    where {{ may_come_again('source_id', 'posted') }}
 
 ),
 
@@ -99,7 +100,7 @@ netsuite as (
 
     select
         posted.transaction_id as netsuite_transaction_id,
-        posted.charge_id,
+        posted.source_id,
         posted.netsuite_posted_at,
         currencies.currency_code as netsuite_currency,
         lines.netsuite_amount,
@@ -116,11 +117,19 @@ netsuite as (
 
 ),
 
+refunds as (
+
+    select refund_id, charge_id, lower(json_extract_scalar(metadata, '$.org_id')) as metadata_org_id
+    from {{ ref('stg_stripe__refunds') }}
+    where true {{ and_changed('refund_id', since) }}
+
+),
+
 charges as (
 
     select charge_id, lower(json_extract_scalar(metadata, '$.org_id')) as metadata_org_id
     from {{ ref('stg_stripe__charges') }}
-    where true {{ and_changed('charge_id', since) }}
+    where true {{ and_charge_of_changed_item('charge_id', since) }}
 
 ),
 
@@ -128,7 +137,8 @@ payments as (
 
     select processor_reference as charge_id, min(org_id) as payment_org_id
     from {{ ref('stg_app_db__payments') }}
-    where processor_reference is not null and not is_deleted {{ and_changed('processor_reference', since) }}
+    where processor_reference is not null
+        and not is_deleted {{ and_charge_of_changed_item('processor_reference', since) }}
     group by processor_reference
 
 ),
@@ -165,7 +175,8 @@ paired as (
 
     -- the first of each side is a pair, and so is the second; an ERP transaction that is left over is a duplicate
     select
-        coalesce(stripe.charge_id, netsuite.charge_id) as charge_id,
+        coalesce(stripe.source_id, netsuite.source_id) as source_id,
+        {{ item_type('stripe.type', 'netsuite.source_id') }} as item_type,
         coalesce(stripe.occurrence, netsuite.occurrence) as occurrence,
         stripe.balance_transaction_id,
         netsuite.netsuite_transaction_id,
@@ -202,23 +213,43 @@ paired as (
         stripe.balance_transaction_id is null and netsuite.occurrence > 1 as is_duplicate_in_erp,
         stripe.balance_transaction_id is not null and netsuite.netsuite_transaction_id is not null as is_pair
     from stripe
-    full join netsuite on netsuite.charge_id = stripe.charge_id and netsuite.occurrence = stripe.occurrence
+    full join netsuite on netsuite.source_id = stripe.source_id and netsuite.occurrence = stripe.occurrence
+
+),
+
+linked as (
+
+    select
+        paired.*,
+        refunds.charge_id as refunded_charge_id,
+        coalesce(refunds.charge_id, paired.source_id) as charge_id,
+        refunds.metadata_org_id as refund_org_id
+    from paired
+    left join refunds on refunds.refund_id = paired.source_id
 
 ),
 
 owned as (
 
     select
-        paired.*,
-        charges.metadata_org_id,
+        linked.*,
         payments.payment_org_id,
-        coalesce(metadata_organizations.org_id, payments.payment_org_id, subsidiaries.subsidiary_org_id) as org_id,
-        metadata_organizations.org_id as known_metadata_org_id
-    from paired
-    left join charges on charges.charge_id = paired.charge_id
-    left join payments on payments.charge_id = paired.charge_id
-    left join organizations as metadata_organizations on metadata_organizations.org_id = charges.metadata_org_id
-    left join subsidiaries on subsidiaries.netsuite_subsidiary_id = paired.netsuite_subsidiary_id
+        coalesce(
+            charge_organizations.org_id,
+            payments.payment_org_id,
+            refund_organizations.org_id,
+            subsidiaries.subsidiary_org_id
+        ) as org_id,
+        if(linked.item_type = 'charge', charges.metadata_org_id, linked.refund_org_id) as metadata_org_id,
+        if(
+            linked.item_type = 'charge', charge_organizations.org_id, refund_organizations.org_id
+        ) as known_metadata_org_id
+    from linked
+    left join charges on charges.charge_id = linked.charge_id
+    left join payments on payments.charge_id = linked.charge_id
+    left join organizations as charge_organizations on charge_organizations.org_id = charges.metadata_org_id
+    left join organizations as refund_organizations on refund_organizations.org_id = linked.refund_org_id
+    left join subsidiaries on subsidiaries.netsuite_subsidiary_id = linked.netsuite_subsidiary_id
 
 ),
 
@@ -232,7 +263,8 @@ flagged as (
         and not coalesce(stripe_amount = netsuite_amount, false) as is_amount_mismatch,
         is_pair and {{ is_posted_late('posting_delay_seconds') }} as is_timing_difference,
         balance_transaction_id is not null and (
-            coalesce(payment_org_id <> coalesce(metadata_org_id, ''), false)
+            -- Stripe gives a refund none of its charge's metadata: what is without has no wrong label
+            coalesce(payment_org_id <> coalesce(metadata_org_id, if(item_type = 'charge', '')), false)
             or (metadata_org_id is not null and known_metadata_org_id is null)
         ) as is_metadata_mismatch,
         case
@@ -261,7 +293,7 @@ counted as (
         {{ is_unsettled('status') }} as is_open,
         if(is_awaiting_erp, 0, abs({{ lacking_amount('status') }})) as leakage_amount,
         case
-            -- what was given a charge's id later was no item before
+            -- what was given an item's id later was no item before
             when status_since = first_seen_on or (not is_pair and previous_amount is null) then null
             when previous_amount is not null and status_since = corrected_batch then case
                 when balance_transaction_id is null then status
@@ -279,15 +311,17 @@ final as (
 
     select
         -- ids
-        concat(counted.charge_id, '/', cast(counted.occurrence as varchar)) as reconciliation_id,
+        concat(counted.source_id, '/', cast(counted.occurrence as varchar)) as reconciliation_id,
         counted.org_id,
-        counted.charge_id,
+        counted.source_id,
         counted.occurrence,
+        counted.refunded_charge_id,
         counted.balance_transaction_id,
         counted.netsuite_transaction_id,
         counted.netsuite_subsidiary_id,
 
         -- attributes
+        counted.item_type,
         counted.status,
         counted.previous_status,
 

@@ -3,7 +3,7 @@ with made_from as (
 
     select 'stripe' as side, currency, count(*) as items, sum(amount) as amount
     from {{ ref('stg_stripe__balance_transactions') }}
-    where type = 'charge'
+    where {{ is_item('type', 'source_id') }}
     group by currency
 
     union all
@@ -13,7 +13,7 @@ with made_from as (
     left join {{ ref('stg_netsuite__transactionline') }} as lines
         on lines.transaction_id = transactions.transaction_id and lines.is_main_line
     left join {{ ref('stg_netsuite__currency') }} as currencies on currencies.currency_id = transactions.currency_id
-    where transactions.external_id like 'ch\_%' escape '\'
+    where {{ names_item('transactions.external_id') }}
     group by currencies.currency_code
 
 ),

@@ -48,12 +48,12 @@ class Cards:
 
     @property
     def in_billing(self) -> np.ndarray:
-        """bool[n]: whether Stripe's extracts have it."""
+        """bool[n]: whether Stripe's extracts have it, and its refund."""
         return self.fault != faults.MISSING_IN_BILLING
 
     @property
     def in_erp(self) -> np.ndarray:
-        """bool[n]: whether NetSuite's extracts have, or will have, its receipt."""
+        """bool[n]: whether NetSuite's extracts have, or will have, its receipt, and its refund."""
         return ~self.failed & (self.fault != faults.MISSING_IN_ERP)
 
 

@@ -174,6 +174,7 @@ class Life:
         balance.add(carded)
         buffer.add(carded, disputed)
         receipts = netsuite.card_receipts(docs, paid, carded)
+        refunds = netsuite.card_refunds(docs, paid, carded)
         rows += [
             stripe.charge_rows(own, who, docs, paid, carded, disputed),
             *stripe.dispute_rows(carded, disputed),
@@ -181,7 +182,7 @@ class Life:
             *stripe.balance_rows(carded),
             stripe.refund_rows(own, paid, carded),
             *receipts.rows(plan),
-            *netsuite.card_refunds(docs, paid, carded).rows(plan),
+            *refunds.rows(plan),
             *netsuite.bank_receipts(docs, paid).rows(plan),
         ]
-        return Chapter(rows, Labelled.of(own, paid, carded, receipts))
+        return Chapter(rows, Labelled.of(own, paid, carded, receipts, refunds))

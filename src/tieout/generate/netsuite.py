@@ -50,7 +50,7 @@ PAYOUT_FAULTS = ("", "payout_missing_in_erp", "payout_amount", "payout_duplicate
 _ACCOUNTS_FROM, _CUSTOMERS_FROM = 200, 1_000
 _ID_PARTS = 16
 # Other transactions of a payment, told apart in their ids.
-DUPLICATE, _REFUND = 8, 5
+DUPLICATE, REFUND = 8, 5
 _FIRST_MONTH = 2000 * 12
 _MINUTES = [f"{value:02d}" for value in range(60)]
 _HOURS = [str(value) for value in range(24)]
@@ -60,8 +60,9 @@ _BASE = np.array([o.base for o in ORGANIZATIONS], np.int64)
 
 @dataclass(frozen=True)
 class Entries:
-    """Transactions of two lines each, a debit (the main line) and a credit; amounts in minor units of currency.
+    """Transactions of two lines each, the main line and its other side; amounts in minor units of currency.
 
+    amount: what the main line debits; what it credits is below zero.
     customer: None for transactions with no one.
     """
 
@@ -196,21 +197,21 @@ def card_receipts(of: Documents, payments: Payments, cards: Cards) -> Entries:
 
 
 def card_refunds(of: Documents, payments: Payments, cards: Cards) -> Entries:
-    """Refunds of card payments, an hour after Stripe's."""
-    card = np.flatnonzero(cards.refunded < NEVER)
+    """Refunds of the card payments that NetSuite has, an hour after Stripe's; the account that pays is credited."""
+    card = np.flatnonzero(cards.in_erp & (cards.refunded < NEVER))
     payment = cards.payment[card]
     document = payments.document[payment]
     return Entries(
         type="CustRfnd",
-        id=transaction_ids(payments, payment, _REFUND),
+        id=transaction_ids(payments, payment, REFUND),
         external_id=choice(cards.refund_id, card),
         org=cards.org[card],
         customer=of.party[document],
         currency=cards.currency[card],
-        amount=cards.amount[card],
+        amount=-cards.amount[card],
         created=cards.refunded[card] + HOUR,
-        main_account=np.full(len(card), ACCOUNT["1200"]),
-        other_account=np.full(len(card), ACCOUNT["1050"]),
+        main_account=np.full(len(card), ACCOUNT["1050"]),
+        other_account=np.full(len(card), ACCOUNT["1200"]),
         memo=choice(of.number, document),
     )
 

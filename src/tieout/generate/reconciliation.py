@@ -1,8 +1,9 @@
 """Both sides of card payments for a reconciliation of any size: what Stripe and NetSuite say of the same charges.
 
-An item is one charge. Both sides have it and agree, but for the items that a fault was put into: each fault is of one
-kind, an item has at most one, and their numbers are exact. Everything else stays within what the rules allow, to the
-very edge of it: one item in a thousand is posted exactly 24 hours after its charge, which is no difference.
+An item is a charge, or the refund of one that was made before. Both sides have it and agree, but for the items that a
+fault was put into: each fault is of one kind, an item has at most one, and their numbers are exact. Everything else
+stays within what the rules allow, to the very edge of it: one item in a thousand is posted exactly 24 hours after it
+was made, which is no difference.
 
 Rows come in blocks; a block depends on the seed, the day and its own numbers alone.
 """
@@ -26,10 +27,10 @@ from tieout.generate.moments import day_number
 from tieout.generate.organizations import in_currency
 from tieout.generate.world import AMOUNTS, CODES, CURRENCIES, DIGITS
 
-BALANCE, CHARGES = "stripe/balance_transactions", "stripe/charges"
+BALANCE, CHARGES, REFUNDS = (f"stripe/{name}" for name in ("balance_transactions", "charges", "refunds"))
 TRANSACTION, LINE = "netsuite/transaction", "netsuite/transactionline"
 CURRENCY, SUBSIDIARY = "netsuite/currency", "netsuite/subsidiary"
-ENTITIES = (BALANCE, CHARGES, TRANSACTION, LINE, CURRENCY, SUBSIDIARY)
+ENTITIES = (BALANCE, CHARGES, REFUNDS, TRANSACTION, LINE, CURRENCY, SUBSIDIARY)
 
 # The statuses that fact_reconciliation gives, a fault being a position here.
 STATUSES = (
@@ -51,7 +52,8 @@ SEEDS = 10_000
 _FIRST_DAY, _DAYS = date(2000, 1, 1), 20_000
 _IDS_FROM, _SPAN = 4_000_000_000_000_000, 2 * MOST_ROWS
 _DAY_SECONDS = 86_400
-_ON_THE_EDGE = 10  # of 10,000 items
+# Of 10,000 items.
+_REFUNDED, _ON_THE_EDGE = 500, 10
 
 
 class ReconciliationError(TieoutError):
@@ -215,8 +217,18 @@ class Block:
         return chosen[:, 0], chosen[:, 1]
 
     @cached_property
+    def refund(self) -> np.ndarray:
+        """bool[n]: whether it is a refund."""
+        return self.draws.chance("refund", _REFUNDED)
+
+    @cached_property
     def charge_id(self) -> pa.StringArray:
+        """Of the charge that it is, or that it refunds."""
         return stripe_ids(self.draws, "charge", "ch")
+
+    @cached_property
+    def source_id(self) -> pa.StringArray:
+        return pc.if_else(pa.array(self.refund), stripe_ids(self.draws, "refund", "re"), self.charge_id)
 
     @cached_property
     def balance_id(self) -> pa.StringArray:
@@ -228,27 +240,31 @@ class Block:
 
     @cached_property
     def amount(self) -> np.ndarray:
-        """Minor units of the item's currency, at least 20."""
+        """Minor units of the item's currency without its sign, at least 20."""
         bands = np.array(AMOUNTS, np.int64)[self.draws.pick("band", [weight for _, _, weight in AMOUNTS])]
         return in_currency(self.draws.between("amount", bands[:, 0], bands[:, 1] - 1), self._place[1])
 
     @cached_property
-    def charged(self) -> np.ndarray:
+    def sign(self) -> np.ndarray:
+        return np.where(self.refund, -1, 1)
+
+    @cached_property
+    def created(self) -> np.ndarray:
         """Within the fourth and third day before the delivery, so that even the latest posting is before it."""
         first = (day_number(self.items.request.day) - 4) * _DAY_SECONDS
-        return first + self.draws.below("charged", 2 * _DAY_SECONDS)
+        return first + self.draws.below("created", 2 * _DAY_SECONDS)
 
     @cached_property
     def posted(self) -> np.ndarray:
-        """Within 24 hours of the charge; with the fault `timing_difference` a second to a day later than that."""
+        """Within 24 hours; with the fault `timing_difference` a second to a day later than that."""
         delay = self.draws.between("posted", 60, _DAY_SECONDS)
         delay = np.where(self.draws.chance("posted/edge", _ON_THE_EDGE), _DAY_SECONDS, delay)
         late = self.draws.between("posted/late", 1, _DAY_SECONDS)
-        return self.charged + np.where(self.fault == TIMING, _DAY_SECONDS + late, delay)
+        return self.created + np.where(self.fault == TIMING, _DAY_SECONDS + late, delay)
 
     @cached_property
     def _booked(self) -> tuple[np.ndarray, np.ndarray]:
-        """Currency and amount as the ERP has them."""
+        """Currency and amount, without its sign, as the ERP has them."""
         currency, amount = self._place[1], self.amount
         # One minor unit more, one less, or the last digit forgotten.
         kind = self.draws.below("off/kind", 3)
@@ -264,37 +280,51 @@ class Block:
     def tables(self) -> dict[str, pa.Table]:
         """{entity: rows} in the columns of config/sources."""
         receipts, lines = self._receipts()
-        return {BALANCE: self._balance(), CHARGES: self._charges(), TRANSACTION: receipts, LINE: lines}
+        return {
+            BALANCE: self._balance(),
+            CHARGES: self._charges(),
+            REFUNDS: self._refunds(),
+            TRANSACTION: receipts,
+            LINE: lines,
+        }
 
     def _balance(self) -> pa.Table:
         at = np.flatnonzero(self.fault != MISSING_IN_BILLING)
         n, currency, amount = len(at), self._place[1][at], self.amount[at]
         fees = np.array([c.card_fee for c in CURRENCIES], np.int64)[currency]
-        fee = amount * fees[:, 0] // 10_000 + fees[:, 1]
-        available = self.charged[at] // _DAY_SECONDS * _DAY_SECONDS + 2 * _DAY_SECONDS
+        fee = np.where(self.refund[at], 0, amount * fees[:, 0] // 10_000 + fees[:, 1])
+        signed = amount * self.sign[at]
+        kind = choice(["charge", "refund"], self.refund[at].astype(np.int64))
+        available = self.created[at] // _DAY_SECONDS * _DAY_SECONDS + 2 * _DAY_SECONDS
         return pa.table(
             {
                 "id": choice(self.balance_id, at),
-                "type": same("charge", n),
-                "reporting_category": same("charge", n),
-                "source": choice(self.charge_id, at),
+                "type": kind,
+                "reporting_category": kind,
+                "source": choice(self.source_id, at),
                 "status": same("available", n),
                 "currency": choice(_LOWER, currency),
-                "amount": pa.array(amount),
+                "amount": pa.array(signed),
                 "fee": pa.array(fee),
-                "net": pa.array(amount - fee),
-                "created": pa.array(self.charged[at]),
+                "net": pa.array(signed - fee),
+                "created": pa.array(self.created[at]),
                 "available_on": pa.array(available),
             }
         )
 
-    def _charges(self) -> pa.Table:
-        """Of items that the ERP does not have, which tell their organization, and of those whose metadata is wrong."""
-        at = np.flatnonzero((self.fault == MISSING_IN_ERP) | (self.fault == METADATA))
-        n, currency, amount = len(at), self._place[1][at], self.amount[at]
+    @cached_property
+    def _labelled(self) -> np.ndarray:
+        """bool[n]: the ERP does not have it, so Stripe has to tell its organization, or its metadata is wrong."""
+        return (self.fault == MISSING_IN_ERP) | (self.fault == METADATA)
+
+    def _metadata(self, at: np.ndarray) -> pa.Array:
         owners = pa.array([f'{{"org_id":"{o.id}"}}' for o in self.items.companies])
-        nobody = pc.binary_join_element_wise('{"org_id":"org_', choice(self.charge_id, at), '"}', "")
-        wrong = pa.array(self.fault[at] == METADATA)
+        nobody = pc.binary_join_element_wise('{"org_id":"org_', choice(self.source_id, at), '"}', "")
+        return pc.if_else(pa.array(self.fault[at] == METADATA), nobody, choice(owners, self._place[0][at]))
+
+    def _charges(self) -> pa.Table:
+        at = np.flatnonzero(self._labelled & ~self.refund)
+        n, currency, amount = len(at), self._place[1][at], self.amount[at]
         return pa.table(
             {
                 "id": choice(self.charge_id, at),
@@ -305,8 +335,23 @@ class Block:
                 "amount_refunded": pa.array(np.zeros(n, np.int64)),
                 "paid": flags(np.ones(n, bool)),
                 "refunded": flags(np.zeros(n, bool)),
-                "metadata": pc.if_else(wrong, nobody, choice(owners, self._place[0][at])),
-                "created": pa.array(self.charged[at]),
+                "metadata": self._metadata(at),
+                "created": pa.array(self.created[at]),
+            }
+        )
+
+    def _refunds(self) -> pa.Table:
+        at = np.flatnonzero(self._labelled & self.refund)
+        return pa.table(
+            {
+                "id": choice(self.source_id, at),
+                "charge": choice(self.charge_id, at),
+                "balance_transaction": choice(self.balance_id, at),
+                "status": same("succeeded", len(at)),
+                "currency": choice(_LOWER, self._place[1][at]),
+                "amount": pa.array(self.amount[at]),
+                "metadata": self._metadata(at),
+                "created": pa.array(self.created[at]),
             }
         )
 
@@ -317,7 +362,7 @@ class Block:
         at = np.concatenate([once, twice])
         copy = np.arange(len(at)) >= len(once)
         n, (currency, amount) = len(at), self._booked
-        currency, amount = currency[at], amount[at]
+        currency, amount, refund = currency[at], amount[at] * self.sign[at], self.refund[at].astype(np.int64)
         transaction = self.transaction_id[at] + np.where(copy, MOST_ROWS, 0)
         posted = self.posted[at] + np.where(copy, 20 * 60, 0)
         booked = _stamps(posted // _DAY_SECONDS * _DAY_SECONDS)
@@ -325,9 +370,11 @@ class Block:
         nothing, no_time = pa.nulls(n, pa.int64()), pa.nulls(n, pa.timestamp("us"))
         receipts = {
             "id": pa.array(transaction),
-            "externalid": choice(self.charge_id, at),
-            "transactionnumber": pc.binary_join_element_wise("PYMT-", pa.array(transaction).cast(pa.string()), ""),
-            "type": same("CustPymt", n),
+            "externalid": choice(self.source_id, at),
+            "transactionnumber": pc.binary_join_element_wise(
+                choice(["PYMT", "RFND"], refund), pa.array(transaction).cast(pa.string()), "-"
+            ),
+            "type": choice(["CustPymt", "CustRfnd"], refund),
             "status": same("C", n),
             "memo": same(None, n),
             "currency": pa.array(_NETSUITE[currency]),
@@ -364,7 +411,7 @@ class Block:
         """A line a fault: what fact_reconciliation must say, and the ids on both sides."""
         lines = []
         for at in np.flatnonzero(self.fault != _NONE).tolist():
-            fault, charge = int(self.fault[at]), self.charge_id[at].as_py()
+            fault, source = int(self.fault[at]), self.source_id[at].as_py()
             transaction = None if fault == MISSING_IN_ERP else int(self.transaction_id[at])
             balance = None if fault == MISSING_IN_BILLING else self.balance_id[at].as_py()
             occurrence = 1
@@ -373,8 +420,8 @@ class Block:
             lines.append(
                 {
                     "status": STATUSES[fault],
-                    "reconciliation_id": f"{charge}/{occurrence}",
-                    "charge_id": charge,
+                    "reconciliation_id": f"{source}/{occurrence}",
+                    "source_id": source,
                     "balance_transaction_id": balance,
                     "netsuite_transaction_id": transaction,
                 }

@@ -1,7 +1,7 @@
 """What was injected, written down beside the data for tests: never read by the pipeline.
 
 ``<home>/truth/<day>/``, where day is the last one that was lived:
-  faults.jsonl     a line a faulty charge: its label, both sides' ids, what was off
+  faults.jsonl     a line a faulty charge or refund: its label, both sides' ids, what was off
   payout_faults.jsonl  a line a payout that failed, or whose deposit NetSuite got wrong: its label, amount, moment
   anomalies.jsonl  a line an anomaly: its kind, the alert's subject, when it was there, ids of the rows it is made of
   deletes.jsonl    a line a hard-deleted row: table, id, moment
@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from tieout.generate import faults, netsuite
 from tieout.generate.cards import Cards
 from tieout.generate.moments import NEVER
-from tieout.generate.netsuite import DUPLICATE, Entries, payout_faults, transaction_ids
+from tieout.generate.netsuite import DUPLICATE, REFUND, Entries, payout_faults, transaction_ids
 from tieout.generate.organizations import Organizations
 from tieout.generate.payouts import Payouts
 from tieout.generate.settlements import Payments
@@ -37,45 +38,59 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Labelled:
-    """The faulty card payments of a block, as lines of faults.jsonl, with the moment each charge was made."""
+    """The faulty charges and refunds of a block, as lines of faults.jsonl, with the moment Stripe made each.
 
-    charged: np.ndarray
+    A refund is faulty where one side has neither its charge nor itself.
+    """
+
+    created: np.ndarray
     lines: list[dict[str, Any]]
 
     @classmethod
-    def of(cls, own: Organizations, payments: Payments, cards: Cards, receipts: Entries) -> Labelled:
-        faulty = np.flatnonzero(cards.fault != faults.NONE)
-        internal = transaction_ids(payments, cards.payment[faulty])
-        entered = dict(zip(receipts.id.tolist(), range(len(receipts.id)), strict=True))
-        lines = []
-        for card, transaction in zip(faulty.tolist(), internal.tolist(), strict=True):
-            label = cards.fault[card]
-            receipt = entered.get(transaction)
-            transactions = [] if receipt is None else [transaction]
-            if label == faults.DUPLICATE_IN_ERP:
-                transactions.append(transaction + DUPLICATE)
-            lines.append(
-                {
-                    "label": faults.LABELS[label],
-                    "charge_id": cards.id[card].as_py(),
-                    "payment_id": payments.id[int(cards.payment[card])].as_py(),
-                    "org_id": own.id[int(cards.org[card])].as_py(),
-                    "transaction_ids": transactions,
-                    "stripe_currency": CODES[cards.currency[card]],
-                    "stripe_amount": _decimal(cards.amount[card], cards.currency[card]),
-                    "netsuite_currency": None if receipt is None else CODES[receipts.currency[receipt]],
-                    "netsuite_amount": None
-                    if receipt is None
-                    else _decimal(receipts.amount[receipt], receipts.currency[receipt]),
-                    "charged_at": moment(cards.charged[card]),
-                    "posted_at": None if receipt is None else moment(cards.posted[card]),
-                }
-            )
-        return cls(cards.charged[faulty], lines)
+    def of(cls, own: Organizations, payments: Payments, cards: Cards, receipts: Entries, refunds: Entries) -> Labelled:
+        charge = np.flatnonzero(cards.fault != faults.NONE)
+        one_sided = np.isin(cards.fault, (faults.MISSING_IN_ERP, faults.MISSING_IN_BILLING))
+        refund = np.flatnonzero(one_sided & (cards.refunded < NEVER))
+        created = np.concatenate([cards.charged[charge], cards.refunded[refund]])
+        ids = cards.id.take(pa.array(charge)).to_pylist() + cards.refund_id.take(pa.array(refund)).to_pylist()
+        lines = _faulty(own, payments, cards, charge, receipts) + _faulty(own, payments, cards, refund, refunds, REFUND)
+        for line, source, at in zip(lines, ids, created.tolist(), strict=True):
+            line |= {"source_id": source, "created_at": moment(at)}
+        return cls(created, lines)
 
     def between(self, since: int, until: int) -> list[dict[str, Any]]:
-        """The lines of charges made in [since, until)."""
-        return [self.lines[at] for at in np.flatnonzero((self.charged >= since) & (self.charged < until))]
+        """The lines of what Stripe made in [since, until)."""
+        return [self.lines[at] for at in np.flatnonzero((self.created >= since) & (self.created < until))]
+
+
+def _faulty(
+    own: Organizations, payments: Payments, cards: Cards, at: np.ndarray, entries: Entries, part: int = 0
+) -> list[dict[str, Any]]:
+    """What is wrong with the charges ``at``, or with their refunds; entries, part: what NetSuite has of all those."""
+    internal = transaction_ids(payments, cards.payment[at], part)
+    entered = dict(zip(entries.id.tolist(), range(len(entries.id)), strict=True))
+    sign = -1 if part == REFUND else 1
+    lines = []
+    for card, transaction in zip(at.tolist(), internal.tolist(), strict=True):
+        label = cards.fault[card]
+        entry = entered.get(transaction)
+        transactions = [] if entry is None else [transaction]
+        if label == faults.DUPLICATE_IN_ERP:
+            transactions.append(transaction + DUPLICATE)
+        lines.append(
+            {
+                "label": faults.LABELS[label],
+                "payment_id": payments.id[int(cards.payment[card])].as_py(),
+                "org_id": own.id[int(cards.org[card])].as_py(),
+                "transaction_ids": transactions,
+                "stripe_currency": CODES[cards.currency[card]],
+                "stripe_amount": _decimal(sign * cards.amount[card], cards.currency[card]),
+                "netsuite_currency": None if entry is None else CODES[entries.currency[entry]],
+                "netsuite_amount": None if entry is None else _decimal(entries.amount[entry], entries.currency[entry]),
+                "posted_at": None if entry is None else moment(entries.created[entry]),
+            }
+        )
+    return lines
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, date
-from itertools import combinations
+from itertools import combinations, product
 
 import pyarrow as pa
 import pytest
@@ -16,6 +16,8 @@ from tieout.generate.reconciliation import (
     CHARGES,
     LINE,
     MOST_ROWS,
+    REFUNDS,
+    STATUSES,
     TRANSACTION,
     Company,
     Faults,
@@ -51,26 +53,27 @@ def test_an_independent_comparison_finds_the_truth_and_nothing_else() -> None:
     tables, truth = made(request())
     balance = {row["source"]: row for row in tables[BALANCE].to_pylist()}
     amounts = {row["transaction"]: row["foreignamount"] for row in tables[LINE].to_pylist()}
-    noisy = {row["id"] for row in tables[CHARGES].to_pylist() if "org_ch_" in row["metadata"]}
+    labelled = [row for entity in (CHARGES, REFUNDS) for row in tables[entity].to_pylist()]
+    noisy = {row["id"] for row in labelled if f"org_{row['id']}" in row["metadata"]}
     found, booked = [], set()
     for row in sorted(tables[TRANSACTION].to_pylist(), key=lambda row: row["createddate"]):
-        charge, other = row["externalid"], balance.get(row["externalid"])
+        source, other = row["externalid"], balance.get(row["externalid"])
         delay = other and row["createddate"].replace(tzinfo=UTC).timestamp() - other["created"]
-        if charge in booked:
-            found.append(("duplicate_in_erp", charge))
+        if source in booked:
+            found.append(("duplicate_in_erp", source))
         elif other is None:
-            found.append(("missing_in_billing", charge))
+            found.append(("missing_in_billing", source))
         elif BY_ID[row["currency"]] != BY_CODE[other["currency"]]:
-            found.append(("currency_mismatch", charge))
+            found.append(("currency_mismatch", source))
         elif amounts[row["id"]] * 10 ** int(DIGITS[BY_ID[row["currency"]]]) != other["amount"]:
-            found.append(("amount_mismatch", charge))
+            found.append(("amount_mismatch", source))
         elif delay > 86_400:
-            found.append(("timing_difference", charge))
-        elif charge in noisy:
-            found.append(("metadata_mismatch", charge))
-        booked.add(charge)
-    found += [("missing_in_erp", charge) for charge in balance.keys() - booked]
-    assert sorted(found) == sorted((line["status"], line["charge_id"]) for line in truth)
+            found.append(("timing_difference", source))
+        elif source in noisy:
+            found.append(("metadata_mismatch", source))
+        booked.add(source)
+    found += [("missing_in_erp", source) for source in balance.keys() - booked]
+    assert sorted(found) == sorted((line["status"], line["source_id"]) for line in truth)
     assert Counter(status for status, _ in found) == {
         "missing_in_erp": 11,
         "missing_in_billing": 10,
@@ -81,7 +84,17 @@ def test_an_independent_comparison_finds_the_truth_and_nothing_else() -> None:
         "currency_mismatch": 13,
     }
     assert len(balance) == 4_000 - 10
+    refunds = {row["source"] for row in balance.values() if row["type"] == "refund"}
+    assert refunds == {source for source in balance if source.startswith("re_")}
+    assert refunds == {source for source, row in balance.items() if row["amount"] < 0}
+    assert 100 < len(refunds) < 300
     assert len(amounts) == 4_000 - 11 + 12
+
+
+def test_refunds_have_faults_of_every_kind() -> None:
+    _, truth = made(request(faults=Faults(1_000, 500, 500, 500, 500, 500)))
+    found = {(line["status"], line["source_id"][:3]) for line in truth}
+    assert found == set(product(STATUSES[1:], ("ch_", "re_")))
 
 
 def test_the_same_request_gives_the_same_rows_whatever_the_size_of_files() -> None:
