@@ -41,7 +41,7 @@ def test_silver_model_reads_and_merges_by_the_key_of_its_table(table):
     # Stripe's tables of money are read by a macro of their own, whose key is the object's id
     by_id = table.source == "stripe" and table.key == ("id",) and f"newest_of_stripe('{table.name}'" in text
     assert by_key or by_id
-    assert f"config(unique_key={[table.column(name).silver for name in table.key]})" in text
+    assert f"config(unique_key={[table.column(name).silver for name in table.key]}" in text
 
 
 @all_tables
