@@ -108,19 +108,23 @@ def _upload_keys(catalog: Catalog, table: TableSpec, snapshot: str, where: str =
 
 
 def _gone(table: TableSpec, batch: Batch, scratch: str, in_silver: bool) -> str:
-    key = _key(table)
-    return f"select {key} from (({_known(table, batch, in_silver)}) except (select {key} from {scratch}))"
+    # Looked up and not subtracted as sets: `except` would group all keys of both sides.
+    same = " and ".join(f'k."{name}" = s."{name}"' for name in table.key)
+    return (
+        f"select distinct {_key(table)} from ({_known(table, batch, in_silver)}) k "
+        f"where not exists (select 1 from {scratch} s where {same})"
+    )
 
 
 def _known(table: TableSpec, batch: Batch, in_silver: bool) -> str:
-    """The keys that the lake takes for living."""
+    """The keys that the lake takes for living; some of them twice."""
     key = _key(table)
     bronze = f"select {key} from {table.bronze} where _op = '{UPSERT}'"
     if not in_silver:
         return bronze
     # With batches that Silver has not merged yet.
     silver_key = ", ".join(f'"{table.column(name).silver}" as "{name}"' for name in table.key)
-    return f"select {silver_key} from {table.silver} where {_living(batch)} union {bronze} and {_unmerged(table)}"
+    return f"select {silver_key} from {table.silver} where {_living(batch)} union all {bronze} and {_unmerged(table)}"
 
 
 def _living(batch: Batch) -> str:
