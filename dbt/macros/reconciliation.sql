@@ -77,10 +77,9 @@
 
 
 {# Whether a text may stand in more than one row of a relation: certainly if it does, and next to never if it does not.
-   Numbers are counted instead of texts, as a long text costs Trino twice as much to group and to move; two texts may
-   share a number, so what is true of the rows must be asked of the texts themselves. #}
+   Numbers are counted instead of texts (text_number). #}
 {% macro may_come_again(column, relation) -%}
-    {%- set number = 'from_big_endian_64(xxhash64(to_utf8(' ~ column ~ ')))' -%}
+    {%- set number = text_number(column) -%}
     {{ number }} in (select {{ number }} from {{ relation }} group by 1 having count(*) > 1)
 {%- endmacro %}
 

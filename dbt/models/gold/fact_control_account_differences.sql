@@ -72,7 +72,7 @@ both_sides as (
 
 numbered as (
 
-    select *, from_big_endian_64(xxhash64(to_utf8(posted_id))) as posted_number
+    select *, {{ text_number('posted_id') }} as posted_number
     from both_sides
 
 ),
