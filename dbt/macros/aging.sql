@@ -6,7 +6,11 @@
     {%- set names = subledger(side) -%}
 with documents as (
 
-    select * from {{ ref(names.documents) }}
+    -- drafts and deleted documents are not in the fact, and owe nothing
+    select * from {{ ref(names.fact) }}
+    where {{ names.dated }} <= {{ as_of_date }}
+        and (status <> 'void' or voided_on > {{ as_of_date }})
+        and {{ may_be_unsettled(side, as_of_date) }}
 
 ),
 
@@ -23,35 +27,41 @@ fx_rates as (
 
 ),
 
-movements as (
-
-    {{ subledger_movements(side, as_of_date, among=unsettled_documents(side, as_of_date)) }}
-
-),
-
-debts as (
+settled as (
 
     select
-        document_id,
-        sum(allocated_amount) as allocated_amount,
-        sum(credited_amount) as credited_amount,
-        sum(debt_amount) as remaining_amount
-    from movements
-    group by document_id
-    having sum(debt_amount) > 0
+        {{ names.id }},
+        sum(if(settled_by = 'payment', {{ counted_amount(as_of_date) }}, 0)) as allocated_amount,
+        sum(if(settled_by = 'credit_note', {{ counted_amount(as_of_date) }}, 0)) as credited_amount
+    from {{ ref('fact_settlements') }}
+    where settled_on <= {{ as_of_date }}
+        and {{ names.id }} in (select {{ names.id }} from documents)
+    group by {{ names.id }}
 
 ),
 
 balances as (
 
     select
-        documents.*,
+        *,
         {{ as_of_date }} as as_of_date,
-        debts.allocated_amount,
-        debts.credited_amount,
-        debts.remaining_amount
-    from debts
-    inner join documents on documents.{{ names.id }} = debts.document_id
+        total_amount - allocated_amount - credited_amount as remaining_amount
+    from (
+        select
+            documents.{{ names.id }},
+            documents.org_id,
+            documents.{{ names.party }},
+            documents.{{ names.number }},
+            documents.{{ names.dated }},
+            documents.due_date,
+            documents.currency,
+            documents.is_disputed,
+            documents.total_amount,
+            cast(coalesce(settled.allocated_amount, 0) as decimal(38, 4)) as allocated_amount,
+            cast(coalesce(settled.credited_amount, 0) as decimal(38, 4)) as credited_amount
+        from documents
+        left join settled on settled.{{ names.id }} = documents.{{ names.id }}
+    )
 
 ),
 
@@ -91,6 +101,7 @@ final as (
     from balances
     left join organizations on organizations.org_id = balances.org_id
     {{ join_fx_rates('balances', 'balances.as_of_date') }}
+    where balances.remaining_amount > 0
 
 )
 

@@ -37,7 +37,7 @@
                     'to ' || cast(amount_to as varchar)
                 ], ', ') as conditions
             from {{ ref('stg_app_db__bank_category_rules') }}
-            where not is_deleted and is_active
+            where is_deleted = false and is_active
         ) as rules on rules.org_id is null or rules.org_id = organizations.org_id
         group by organizations.org_id
     )

@@ -18,14 +18,34 @@
     {%- if not execute or not this or 'changed_keys' not in config.get('meta', {}) or not is_incremental() -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set snapshots = this.include(identifier=false) ~ '."' ~ this.identifier ~ '$snapshots"' -%}
-    {%- set rows = "cast(element_at(summary, 'total-records') as bigint)" -%}
-    {%- set built = run_query(
-        "select cast(max_by(if(" ~ rows ~ " >= " ~ var("narrow_from_rows") ~ ", committed_at), committed_at) as varchar)"
-        ~ " from " ~ snapshots ~ " where operation <> 'replace'"
-    ) -%}
-    {%- if built[0][0] %}{% do graph.setdefault('narrowed tables', {}).update({this.identifier: true}) %}{% endif -%}
-    {{ return(built[0][0]) }}
+    {%- set since = narrowed_tables()[this.identifier] -%}
+    {{ return(since) }}
+{%- endmacro %}
+
+
+{# {table: when it was last built, none where it is to be built whole} of all tables with changed keys. The first of them
+   asks, and dbt's graph keeps the answers for the build: no table is written by another model than its own. #}
+{% macro narrowed_tables() -%}
+    {%- if 'narrowed tables' not in graph -%}
+        {%- set rows = "cast(element_at(summary, 'total-records') as bigint)" -%}
+        {%- set questions = [] -%}
+        {%- for node in graph.nodes.values() if 'changed_keys' in node.config.get('meta', {}) -%}
+            {%- set table = load_relation(api.Relation.create(node.database, node.schema, node.alias)) -%}
+            {%- if table -%}
+                {%- do questions.append(
+                    "select '" ~ table.identifier ~ "', cast(max_by(if(" ~ rows ~ " >= " ~ var("narrow_from_rows")
+                    ~ ", committed_at), committed_at) as varchar) from " ~ table.include(identifier=false) ~ '."'
+                    ~ table.identifier ~ '$snapshots"' ~ " where operation <> 'replace'"
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- set built = {} -%}
+        {%- for name, since in (run_query(questions | join(' union all ')) if questions else []) -%}
+            {%- do built.update({name: since}) -%}
+        {%- endfor -%}
+        {%- do graph.update({'narrowed tables': built}) -%}
+    {%- endif -%}
+    {{ return(graph['narrowed tables']) }}
 {%- endmacro %}
 
 

@@ -2,14 +2,42 @@
    either side of the balance sheet. #}
 
 
-{# Everything that had moved either sub-ledger by a day: subledger_movements of both sides, with control_account.
-   unsettled: without the documents whose movements sum to zero. #}
-{% macro control_movements(as_of, unsettled=false) %}
+{# Everything that had moved either sub-ledger by a day: subledger_movements of both sides, with control_account. #}
+{% macro control_movements(as_of) %}
     {%- for side, control_account in [('ar', 'receivable'), ('ap', 'payable')] %}
     select '{{ control_account }}' as control_account, movements.*
     from (
-        {{ subledger_movements(side, as_of, among=unsettled_documents(side, as_of) if unsettled) }}
+        {{ subledger_movements(side, as_of) }}
     ) as movements
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{% endmacro %}
+
+
+{# What each document of either sub-ledger owed by a day, one row a document that owed or was owed anything:
+     control_account, org_id, currency
+     open_amount, overpaid_amount      one of them above zero, the other zero
+   Debts are those of the day's aging. #}
+{% macro control_balances(as_of) %}
+    {%- for side, control_account in [('ar', 'receivable'), ('ap', 'payable')] %}
+    {%- set names = subledger(side) %}
+    select
+        '{{ control_account }}' as control_account,
+        org_id,
+        currency,
+        remaining_amount as open_amount,
+        cast(0 as decimal(38, 4)) as overpaid_amount
+    from {{ ref(names.aging) }}
+    where as_of_date = {{ as_of }}
+
+    union all
+
+    select '{{ control_account }}', org_id, currency, cast(0 as decimal(38, 4)), -sum(debt_amount)
+    from (
+        {{ subledger_movements(side, as_of, among=documents_maybe_overpaid(side, as_of)) }}
+    )
+    group by document_id, org_id, currency
+    having sum(debt_amount) < 0
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 {% endmacro %}
@@ -23,7 +51,7 @@
         if(account_role = 'receivable_control', 'receivable', 'payable') as control_account,
         account_id
     from {{ ref('dim_account') }}
-    where account_role in ('receivable_control', 'payable_control') and not is_deleted
+    where account_role in ('receivable_control', 'payable_control') and is_deleted = false
 {% endmacro %}
 
 

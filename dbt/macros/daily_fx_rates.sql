@@ -17,7 +17,7 @@
                 partition by org_id, from_currency, to_currency order by rate_date, updated_at
             ) as next_rate_date
         from {{ ref('stg_app_db__fx_rates') }}
-        where not is_deleted and rate_type = '{{ rate_type }}'
+        where is_deleted = false and rate_type = '{{ rate_type }}'
     )
     cross join unnest(sequence(
         rate_date,

@@ -16,7 +16,7 @@
     left join (
         select currency_code, {{ stripe_minor_unit() }} as minor_unit
         from {{ ref('stg_app_db__currencies') }}
-        where not is_deleted
+        where is_deleted = false
     ) as currencies
         on currencies.currency_code = upper(delivered.currency)
 {% endmacro %}
@@ -77,7 +77,7 @@
             ) as payout_id
         from {{ ref('stg_app_db__bank_transactions') }}
         -- what carries out a payment of the app is none, even if its text names a purchase order
-        where not is_deleted and payment_id is null and transfer_group_id is null
+        where is_deleted = false and payment_id is null and transfer_group_id is null
     )
     where payout_id is not null
     group by payout_id, currency
@@ -114,7 +114,7 @@
     ) as deposits
     left join {{ ref('stg_app_db__organizations') }} as organizations
         on organizations.netsuite_subsidiary_id = deposits.subsidiary_id
-        and not organizations.is_deleted
+        and organizations.is_deleted = false
     group by deposits.payout_id, deposits.currency
 {% endmacro %}
 

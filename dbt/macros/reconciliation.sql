@@ -290,7 +290,7 @@
         on currencies.currency_code = held.netsuite_currency
     left join {{ organizations }} as organizations
         on organizations.netsuite_subsidiary_id = held.netsuite_subsidiary_id
-        and not organizations.is_deleted
+        and organizations.is_deleted = false
     where held.is_open
         or held.is_metadata_mismatch
         or held.org_id is null

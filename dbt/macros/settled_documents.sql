@@ -8,7 +8,7 @@ with documents as (
         status = 'void' as is_void,
         if(status = 'void', cast(0 as decimal(19, 4)), total_amount) as owed_amount
     from {{ ref(names.documents) }}
-    where not is_deleted and status <> 'draft' {{ and_changed(names.id, since) }}
+    where is_deleted = false and {{ is_issued(side) }} {{ and_changed(names.id, since) }}
 
 ),
 

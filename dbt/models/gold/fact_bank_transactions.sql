@@ -17,7 +17,7 @@ with transactions as (
         lower(transactions.description) as description_lower
     from {{ ref('stg_app_db__bank_transactions') }} as transactions
     left join {{ ref('stg_app_db__payments') }} as payments on payments.payment_id = transactions.payment_id
-    where not transactions.is_deleted {{ and_changed('transactions.bank_transaction_id', since) }}
+    where transactions.is_deleted = false {{ and_changed('transactions.bank_transaction_id', since) }}
 
 ),
 

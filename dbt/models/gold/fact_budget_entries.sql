@@ -35,7 +35,7 @@ entered as (
         cast(null as varchar) as file,
         cast(null as bigint) as line
     from {{ ref('stg_app_db__input_budget') }}
-    where not is_deleted
+    where is_deleted = false
 
     union all
 
@@ -53,7 +53,7 @@ entered as (
         _file as file,
         _line as line
     from {{ ref('stg_planning__budgets') }}
-    where not is_deleted
+    where is_deleted = false
 
 ),
 

@@ -2,31 +2,31 @@
 
 with programs as (
 
-    select * from {{ ref('stg_app_db__program_budgets') }} where not is_deleted
+    select * from {{ ref('stg_app_db__program_budgets') }} where is_deleted = false
 
 ),
 
 line_items as (
 
-    select * from {{ ref('stg_app_db__budget_line_items') }} where not is_deleted
+    select * from {{ ref('stg_app_db__budget_line_items') }} where is_deleted = false
 
 ),
 
 allotments as (
 
-    select * from {{ ref('stg_app_db__allotments') }} where not is_deleted
+    select * from {{ ref('stg_app_db__allotments') }} where is_deleted = false
 
 ),
 
 obligations as (
 
-    select * from {{ ref('stg_app_db__obligations') }} where not is_deleted
+    select * from {{ ref('stg_app_db__obligations') }} where is_deleted = false
 
 ),
 
 disbursements as (
 
-    select * from {{ ref('stg_app_db__disbursements') }} where not is_deleted
+    select * from {{ ref('stg_app_db__disbursements') }} where is_deleted = false
 
 ),
 

@@ -32,7 +32,7 @@ movements as (
         sum(if(transfer_group_id is not null, amount, 0)) as transfer_amount,
         sum(amount) as net_amount
     from {{ ref('stg_app_db__bank_transactions') }}
-    where not is_deleted and booked_on <= (select as_of_date from newest)
+    where is_deleted = false and booked_on <= (select as_of_date from newest)
     group by bank_account_id, booked_on
 
 ),
@@ -57,7 +57,7 @@ spans as (
     from {{ ref('stg_app_db__bank_accounts') }} as accounts
     cross join newest
     left join first_movements on first_movements.bank_account_id = accounts.bank_account_id
-    where not accounts.is_deleted
+    where accounts.is_deleted = false
         and least(accounts.opened_on, coalesce(first_movements.first_booked_on, accounts.opened_on)) <= newest.as_of_date
 
 ),

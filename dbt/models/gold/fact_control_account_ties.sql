@@ -7,9 +7,9 @@
 {# full_refresh=false: a rebuild knows its own day only and would lose the others; it rewrites its day instead #}
 {% set as_of_date = "date '" ~ as_of() ~ "'" %}
 
-with movements as (
+with balances as (
 
-    {{ control_movements(as_of_date, unsettled=true) }}
+    {{ control_balances(as_of_date) }}
 
 ),
 
@@ -39,24 +39,16 @@ fx_rates as (
 
 ),
 
-debts as (
-
-    select org_id, control_account, currency, document_id, sum(debt_amount) as debt_amount
-    from movements
-    group by org_id, control_account, currency, document_id
-
-),
-
 subledger as (
 
     select
         org_id,
         control_account,
         currency,
-        count_if(debt_amount > 0) as open_documents,
-        sum(greatest(debt_amount, 0)) as open_amount,
-        sum(greatest(-debt_amount, 0)) as overpaid_amount
-    from debts
+        count_if(open_amount > 0) as open_documents,
+        sum(open_amount) as open_amount,
+        sum(overpaid_amount) as overpaid_amount
+    from balances
     group by org_id, control_account, currency
 
 ),

@@ -42,7 +42,7 @@ organizations as (
 
     select netsuite_subsidiary_id, min(org_id) as org_id
     from {{ ref('stg_app_db__organizations') }}
-    where netsuite_subsidiary_id is not null and not is_deleted
+    where netsuite_subsidiary_id is not null and is_deleted = false
     group by netsuite_subsidiary_id
 
 ),

@@ -22,17 +22,17 @@ fx_rates as (
 
 scenarios as (
 
+    -- a month's balance has summed the ledger's lines
     select
         account_id,
         'Actual' as scenario,
         'ledger' as source,
-        cast(date_trunc('month', entry_date) as date) as month,
+        month_start as month,
         currency,
-        cast(sum(amount) as decimal(38, 4)) as amount,
-        count(*) as line_count
-    from {{ ref('stg_app_db__gl_entries') }}
-    where not is_deleted
-    group by account_id, date_trunc('month', entry_date), currency
+        debit_amount - credit_amount as amount,
+        entry_count as line_count
+    from {{ ref('fact_gl_balances') }}
+    where entry_count > 0
 
     union all
 

@@ -8,7 +8,7 @@
 with entries as (
 
     select * from {{ ref('stg_app_db__gl_entries') }}
-    where not is_deleted {{ and_changed('gl_entry_id', since) }}
+    where is_deleted = false {{ and_changed('gl_entry_id', since) }}
 
 ),
 

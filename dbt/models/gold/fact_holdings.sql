@@ -40,7 +40,7 @@ newest_prices as (
         max(price_date) as price_date,
         max_by(price, price_date) as price
     from {{ ref('stg_app_db__instrument_prices') }}
-    where not is_deleted
+    where is_deleted = false
         and price_date <= {{ as_of_date }}
         and price_date >= {{ as_of_date }} - interval '{{ var("price_max_age_days") }}' day
     group by instrument_id

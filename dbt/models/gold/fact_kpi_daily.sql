@@ -11,7 +11,7 @@ with organizations as (
 
     select org_id, base_currency
     from {{ ref('dim_organization') }}
-    where not is_deleted
+    where is_deleted = false
 
 ),
 

@@ -11,7 +11,7 @@ with payments as (
         *,
         cast(if(status = 'succeeded', amount, 0) as decimal(38, 4)) as effective_amount
     from {{ ref('stg_app_db__payments') }}
-    where not is_deleted {{ and_changed('payment_id', since) }}
+    where is_deleted = false {{ and_changed('payment_id', since) }}
 
 ),
 
@@ -23,7 +23,7 @@ allocated as (
         count(*) as allocation_count,
         min(allocated_on) as first_allocated_on
     from {{ ref('stg_app_db__payment_allocations') }}
-    where not is_deleted {{ and_changed('payment_id', since) }}
+    where is_deleted = false {{ and_changed('payment_id', since) }}
     group by payment_id
 
 ),

@@ -4,7 +4,7 @@ with transactions as (
 
     select *
     from {{ ref('stg_wealth__transactions') }}
-    where not is_deleted
+    where is_deleted = false
 
 ),
 
@@ -12,7 +12,7 @@ instruments as (
 
     select instrument_id, org_id, symbol
     from {{ ref('stg_app_db__instruments') }}
-    where not is_deleted
+    where is_deleted = false
 
 ),
 

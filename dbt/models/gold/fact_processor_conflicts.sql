@@ -92,7 +92,7 @@ currencies as (
 
     select currency_code, {{ stripe_minor_unit() }} as minor_unit
     from {{ ref('stg_app_db__currencies') }}
-    where not is_deleted
+    where is_deleted = false
 
 ),
 

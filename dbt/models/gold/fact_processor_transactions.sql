@@ -25,7 +25,15 @@ payments as (
 
     select processor_reference as charge_id, min(org_id) as org_id
     from {{ ref('stg_app_db__payments') }}
-    where processor_reference is not null and not is_deleted
+    where is_deleted = false
+        -- the app may take most of its payments another way
+        and processor_reference in (
+            select source_id from {{ ref('stg_stripe__balance_transactions') }}
+            union all
+            select charge_id from refunds
+            union all
+            select charge_id from disputes
+        )
     group by processor_reference
 
 ),
@@ -45,7 +53,7 @@ receipts as (
         on lines.transaction_id = transactions.transaction_id and lines.is_main_line
     inner join organizations
         on organizations.netsuite_subsidiary_id = lines.subsidiary_id
-        and not organizations.is_deleted
+        and organizations.is_deleted = false
     where starts_with(transactions.external_id, 'ch_')
     group by transactions.external_id
 

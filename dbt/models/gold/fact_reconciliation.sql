@@ -138,7 +138,7 @@ payments as (
     select processor_reference as charge_id, min(org_id) as payment_org_id
     from {{ ref('stg_app_db__payments') }}
     where processor_reference is not null
-        and not is_deleted {{ and_charge_of_changed_item('processor_reference', since) }}
+        and is_deleted = false {{ and_charge_of_changed_item('processor_reference', since) }}
     group by processor_reference
 
 ),
@@ -154,7 +154,7 @@ subsidiaries as (
 
     select netsuite_subsidiary_id, min(org_id) as subsidiary_org_id
     from organizations
-    where netsuite_subsidiary_id is not null and not is_deleted
+    where netsuite_subsidiary_id is not null and is_deleted = false
     group by netsuite_subsidiary_id
 
 ),

@@ -21,7 +21,7 @@ entered as (
         instruments.currency as instrument_currency
     from {{ ref('stg_app_db__trades') }} as trades
     left join instruments on instruments.instrument_id = trades.instrument_id
-    where not trades.is_deleted
+    where trades.is_deleted = false
 
 ),
 
@@ -35,8 +35,8 @@ delivered as (
     left join instruments
         on instruments.org_id = trades.org_id
         and instruments.symbol = trades.symbol
-        and not instruments.is_deleted
-    where not trades.is_deleted
+        and instruments.is_deleted = false
+    where trades.is_deleted = false
 
 ),
 

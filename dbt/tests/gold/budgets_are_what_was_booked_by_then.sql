@@ -3,19 +3,19 @@ with bookings as (
 
     select currency, entry_date, amount as budgeted, 0 as allotted, 0 as obligated, 0 as disbursed
     from {{ ref('stg_app_db__budget_line_items') }}
-    where not is_deleted
+    where is_deleted = false
 
     union all
 
-    select currency, entry_date, 0, amount, 0, 0 from {{ ref('stg_app_db__allotments') }} where not is_deleted
+    select currency, entry_date, 0, amount, 0, 0 from {{ ref('stg_app_db__allotments') }} where is_deleted = false
 
     union all
 
-    select currency, entry_date, 0, 0, amount, 0 from {{ ref('stg_app_db__obligations') }} where not is_deleted
+    select currency, entry_date, 0, 0, amount, 0 from {{ ref('stg_app_db__obligations') }} where is_deleted = false
 
     union all
 
-    select currency, entry_date, 0, 0, 0, amount from {{ ref('stg_app_db__disbursements') }} where not is_deleted
+    select currency, entry_date, 0, 0, 0, amount from {{ ref('stg_app_db__disbursements') }} where is_deleted = false
 
 ),
 

@@ -4,7 +4,7 @@ with silver as (
 
     select currency, direction, status, sum(amount) as amount, count(*) as payments
     from {{ ref('stg_app_db__payments') }}
-    where not is_deleted
+    where is_deleted = false
     group by currency, direction, status
 
 ),

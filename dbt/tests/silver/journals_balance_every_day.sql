@@ -12,7 +12,7 @@ select
     sum(amount) as balance,
     sum(sum(amount)) over (partition by org_id, journal_id, currency) = 0 as is_split_over_days
 from {{ entries }}
-where not is_deleted
+where is_deleted = false
     {%- if since %}
     and journal_id in (
         select journal_id from {{ entries }} as written where {{ is_changed('written', since) }}

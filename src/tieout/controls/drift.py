@@ -50,7 +50,7 @@ def differing_rows(connection: psycopg.Connection, table: TableSpec, rows: int =
     bits = bucket_bits(rows)
     relation = f"{identifier(table.schema)}.{identifier(table.name)}"
     source = _Side(POSTGRES, table, relation, "true", bits, lambda sql: _in_source(connection, sql))
-    silver = _Side(SILVER, table, table.silver, "not is_deleted", bits, connections.query)
+    silver = _Side(SILVER, table, table.silver, "is_deleted = false", bits, connections.query)
     with ThreadPoolExecutor(1) as pool:
         in_silver = pool.submit(silver.buckets)
         for buckets in _differing_buckets(source.buckets(), in_silver.result()):
@@ -71,7 +71,7 @@ def differing_deliveries(table: TableSpec, limit: int) -> list[DifferingRow]:
     names = [f"k{number}" for number in range(len(key_columns(table)))]
     shown = ", ".join(f"coalesce(came.{name}, held.{name})" for name in names)
     came = keys(BRONZE, BRONZE.hashed(table, f"({newest_versions(table)})"))
-    held = keys(SILVER, SILVER.hashed(table, table.silver, "not is_deleted"))
+    held = keys(SILVER, SILVER.hashed(table, table.silver, "is_deleted = false"))
     rows = connections.query(
         f"select came.key is null, held.key is null, {shown} "
         f"from ({came}) as came full outer join ({held}) as held on came.key = held.key "

@@ -1,11 +1,13 @@
 """The identities between Silver and Gold that config/controls.yml declares, measured in few Trino queries.
 
-An identity names what must be equal on two sides: expressions (a count, a sum) per currency. Sides of many
-identities go into one statement, because on small tables a query's own cost is most of it.
+An identity names what must be equal on two sides: expressions (a count, a sum) per currency. Sides that read the same
+rows are measured in one scan of them, whatever identities they belong to; what sets them apart is then said in their
+expressions. Scans of many go into one statement, because on small tables a query's own cost is most of it.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,8 +23,8 @@ from tieout.sources import PROJECT_ROOT
 
 CONTROLS_FILE = PROJECT_ROOT / "config" / "controls.yml"
 _VALUE = "decimal(38,4)"
-# Sides asked for in one query. One takes two to four of the 150 stages that Trino allows.
-_SIDES_AT_ONCE = 30
+# Scans asked for in one query. One takes two to six of the 150 stages that Trino allows.
+_SCANS_AT_ONCE = 25
 
 
 @dataclass(frozen=True)
@@ -57,25 +59,32 @@ def load_identities(file: Path = CONTROLS_FILE) -> tuple[Identity, ...]:
 def identity_totals(identities: Sequence[Identity]) -> dict[Identity, tuple[dict[str, Decimal], dict[str, Decimal]]]:
     """{identity: (measures of the left side, measures of the right side)}; a measure is <name>:<currency>."""
     totals: dict[Identity, tuple[dict[str, Decimal], dict[str, Decimal]]] = {i: ({}, {}) for i in identities}
-    if not identities:
+    scans: dict[tuple[str, str, str | None], list[tuple[Identity, int]]] = defaultdict(list)
+    for identity in identities:
+        for number, side in enumerate((identity.left, identity.right)):
+            scans[side.relation, side.where, side.currency].append((identity, number))
+    if not scans:
         return totals
     selects = [
-        f"select {number} as identity, {side_number} as side, t.* from ({_select(side)}) t"
-        for number, identity in enumerate(identities)
-        for side_number, side in enumerate((identity.left, identity.right))
+        f"select {number} as number, t.* from ({_select([(i.left, i.right)[side] for i, side in sides])}) t"
+        for number, sides in enumerate(scans.values())
     ]
-    for number, side_number, currency, values in united(selects, _SIDES_AT_ONCE):
-        identity = identities[number]
-        for measure, value in zip(identity.measures, values, strict=True):
-            totals[identity][side_number][f"{measure}:{currency}"] = value
+    found = list(scans.values())
+    for number, currency, values in united(selects, _SCANS_AT_ONCE):
+        of_sides = iter(values)
+        for identity, side in found[number]:
+            totals[identity][side].update({f"{measure}:{currency}": next(of_sides) for measure in identity.measures})
     return totals
 
 
-def _select(side: Side) -> str:
+def _select(sides: Sequence[Side]) -> str:
+    """One scan of the rows that all these sides read: their expressions, one side's after the other's."""
+    side = sides[0]
     currency = literal(NO_CURRENCY)
     if side.currency:
         currency = f"coalesce(cast({side.currency} as varchar), {literal(NULL_CURRENCY)})"
-    values = ", ".join(f"coalesce(cast({expression} as {_VALUE}), 0)" for expression in side.expressions)
+    expressions = [expression for each in sides for expression in each.expressions]
+    values = ", ".join(f"coalesce(cast({expression} as {_VALUE}), 0)" for expression in expressions)
     grouping = "1" if side.currency else "()"
     return f"select {currency} as currency, array[{values}] from {side.relation} where {side.where} group by {grouping}"
 

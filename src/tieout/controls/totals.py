@@ -63,7 +63,7 @@ def silver_totals(
     width = max(len(table.money) for table in tables)
     selects = []
     for number, table in enumerate(tables):
-        select = select_totals(table, SILVER, table.silver, "not is_deleted", width, months.get(table))
+        select = select_totals(table, SILVER, table.silver, "is_deleted = false", width, months.get(table))
         selects.append(f"select {number} as number, t.* from ({select}) t")
     rows = united(selects, _TOTALS_AT_ONCE)
     return {

@@ -129,7 +129,7 @@ def _known(table: TableSpec, batch: Batch, in_silver: bool) -> str:
 
 def _living(batch: Batch) -> str:
     """Silver's living rows, and those that this batch had marked before."""
-    return f"(not is_deleted or _batch = date '{batch}')"
+    return f"(is_deleted = false or _batch = date '{batch}')"
 
 
 def _unmerged(table: TableSpec) -> str:

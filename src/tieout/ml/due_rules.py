@@ -58,12 +58,12 @@ LOW_BALANCE = f"""
 with organizations as (
     select org_id, name, base_currency, minimum_cash_balance
     from {{silver}}.stg_app_db__organizations
-    where not is_deleted and minimum_cash_balance is not null
+    where is_deleted = false and minimum_cash_balance is not null
 ),
 rates as (
     select org_id, from_currency, to_currency, max_by(rate, row(rate_date, updated_at)) as rate
     from {{silver}}.stg_app_db__fx_rates
-    where not is_deleted
+    where is_deleted = false
       and rate_type = 'spot'
       and rate_date <= date '{{day}}'
       and rate_date >= date '{{day}}' - interval '{RATE_DAYS}' day

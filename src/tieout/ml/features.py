@@ -44,7 +44,7 @@ BILLS = Subject(
            true as is_judged
     from {silver}.stg_app_db__ap_bills as bills
     left join {silver}.stg_app_db__suppliers as suppliers on suppliers.supplier_id = bills.supplier_id
-    where not bills.is_deleted
+    where bills.is_deleted = false
       and (bills.status not in ('draft', 'void') or bills.voided_on > date '{day}')
       and bills.bill_date <= date '{day}'
       and bills.total_amount > 0
@@ -60,7 +60,7 @@ BANK = Subject(
            coalesce(counterparty, '') as party_id, counterparty as party, currency,
            cast(abs(amount) as decimal(19, 4)) as amount, booked_on as occurred_on, payment_id is null as is_judged
     from {silver}.stg_app_db__bank_transactions
-    where not is_deleted and transfer_group_id is null and booked_on <= date '{day}'
+    where is_deleted = false and transfer_group_id is null and booked_on <= date '{day}'
 """,
 )
 SUBJECTS = (PAYMENTS, BILLS, BANK)

@@ -28,7 +28,7 @@ select org_id, currency, booked_on,
        sum(case when amount > 0 then amount else cast(0 as decimal(19, 4)) end) as inflow,
        sum(case when amount < 0 then -amount else cast(0 as decimal(19, 4)) end) as outflow
 from {silver}.stg_app_db__bank_transactions
-where not is_deleted
+where is_deleted = false
   and transfer_group_id is null
   and booked_on <= date '{day}'
   and booked_on > date '{day}' - interval '{history_days}' day
@@ -39,16 +39,16 @@ BALANCES = """
 with movements as (
     select org_id, currency, opening_balance as amount
     from {silver}.stg_app_db__bank_accounts
-    where not is_deleted and opened_on <= date '{day}'
+    where is_deleted = false and opened_on <= date '{day}'
     union all
     select org_id, currency, amount
     from {silver}.stg_app_db__bank_transactions
-    where not is_deleted and booked_on <= date '{day}'
+    where is_deleted = false and booked_on <= date '{day}'
 )
 select movements.org_id, movements.currency, sum(movements.amount) as balance, currencies.minor_unit
 from movements
 left join {silver}.stg_app_db__currencies as currencies
-    on currencies.currency_code = movements.currency and not currencies.is_deleted
+    on currencies.currency_code = movements.currency and currencies.is_deleted = false
 group by movements.org_id, movements.currency, currencies.minor_unit
 order by movements.org_id, movements.currency
 """

@@ -34,7 +34,7 @@ OUTSIDE_PERIOD = f"""
 with lines as (
     select org_id, journal_id, currency, amount, entry_date, cast(created_at as date) as posted_on
     from {{silver}}.stg_app_db__gl_entries
-    where not is_deleted
+    where is_deleted = false
       and cast(created_at as date) <= date '{{day}}'
       and cast(created_at as date) > date '{{day}}' - interval '{{lookback}}' day
 ),
@@ -91,7 +91,7 @@ lines as (
     from {{silver}}.stg_app_db__gl_entries as entries
     left join documents
            on documents.document_type = entries.document_type and documents.document_id = entries.document_id
-    where not entries.is_deleted
+    where entries.is_deleted = false
       and entries.amount <> 0
       and entries.entry_date <= date '{{day}}'
       and entries.entry_date > date '{{day}}' - interval '{{lookback}}' day

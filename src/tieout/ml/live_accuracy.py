@@ -27,7 +27,7 @@ using (
                sum(case when amount > 0 then amount else cast(0 as decimal(19, 4)) end) as inflow,
                sum(case when amount < 0 then -amount else cast(0 as decimal(19, 4)) end) as outflow
         from {silver}.stg_app_db__bank_transactions
-        where not is_deleted and transfer_group_id is null
+        where is_deleted = false and transfer_group_id is null
           and booked_on <= date '{until}' and booked_on > date '{since}' - interval '{history_days}' day
         group by org_id, currency, booked_on
     ),

@@ -51,7 +51,7 @@ owed as (
     select flow, document_id, org_id, currency, party_id, issued_on, due_date, total_amount,
            case when status = 'void' then voided_on end as voided_on
     from documents
-    where not is_deleted and status <> 'draft' and total_amount > 0 and issued_on <= date '{day}'
+    where is_deleted = false and status <> 'draft' and total_amount > 0 and issued_on <= date '{day}'
       and (status <> 'void' or voided_on > issued_on)
 ),
 
@@ -61,12 +61,12 @@ settlements as (
            case when payments.status = 'reversed' then payments.reversed_on end as reversed_on
     from {silver}.stg_app_db__payment_allocations as allocations
     inner join {silver}.stg_app_db__payments as payments on payments.payment_id = allocations.payment_id
-    where not allocations.is_deleted and not payments.is_deleted and allocations.allocated_on <= date '{day}'
+    where allocations.is_deleted = false and payments.is_deleted = false and allocations.allocated_on <= date '{day}'
       and (payments.status = 'succeeded' or (payments.status = 'reversed' and payments.reversed_on is not null))
     union all
     select coalesce(invoice_id, bill_id), issued_on, amount, cast(0 as decimal(19, 4)), cast(null as date)
     from {silver}.stg_app_db__credit_notes
-    where not is_deleted and status = 'issued' and issued_on <= date '{day}'
+    where is_deleted = false and status = 'issued' and issued_on <= date '{day}'
 ),
 
 histories as (

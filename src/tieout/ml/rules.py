@@ -62,7 +62,7 @@ SETTLED_PAYMENTS = """
     select payment_id, org_id, direction, coalesce(customer_id, supplier_id) as party_id, currency, amount,
            payment_date, processor_reference
     from {silver}.stg_app_db__payments
-    where not is_deleted
+    where is_deleted = false
       and (status = 'succeeded' or (status = 'reversed' and reversed_on > date '{day}'))
       and payment_date <= date '{day}'
 """
@@ -93,7 +93,7 @@ parties as ({PARTIES}),
 settles as (
     select payment_id, array_agg(distinct coalesce(invoice_id, bill_id)) as documents
     from {{silver}}.stg_app_db__payment_allocations
-    where not is_deleted and allocated_on <= date '{{day}}'
+    where is_deleted = false and allocated_on <= date '{{day}}'
     group by payment_id
 ),
 pairs as (
@@ -147,7 +147,7 @@ with bills as (
                regexp_replace(upper(bill_number), '[^\\p{{{{L}}}}0-9]'), '(?<![0-9])0+(?=[0-9])'
            ) as bare_number
     from {{silver}}.stg_app_db__ap_bills
-    where not is_deleted
+    where is_deleted = false
       and (status <> 'void' or voided_on > date '{{day}}')
       and bill_date <= date '{{day}}'
       and bill_date > date '{{day}}' - interval '{{lookback}}' day
@@ -201,21 +201,21 @@ settlements as (
     select allocations.invoice_id, allocations.bill_id, allocations.amount, allocations.allocated_on as settled_on
     from {{silver}}.stg_app_db__payment_allocations as allocations
     inner join settled on settled.payment_id = allocations.payment_id
-    where not allocations.is_deleted and allocations.allocated_on <= date '{{day}}'
+    where allocations.is_deleted = false and allocations.allocated_on <= date '{{day}}'
     union all
     select invoice_id, bill_id, amount, issued_on
     from {{silver}}.stg_app_db__credit_notes
-    where not is_deleted and status = 'issued' and issued_on <= date '{{day}}'
+    where is_deleted = false and status = 'issued' and issued_on <= date '{{day}}'
 ),
 documents as (
     select 'ar_invoice' as subject_type, invoice_id as subject_id, org_id, invoice_number as document_number, currency,
            total_amount
     from {{silver}}.stg_app_db__ar_invoices
-    where not is_deleted and (status <> 'void' or voided_on > date '{{day}}')
+    where is_deleted = false and (status <> 'void' or voided_on > date '{{day}}')
     union all
     select 'ap_bill', bill_id, org_id, bill_number, currency, total_amount
     from {{silver}}.stg_app_db__ap_bills
-    where not is_deleted and (status <> 'void' or voided_on > date '{{day}}')
+    where is_deleted = false and (status <> 'void' or voided_on > date '{{day}}')
 ),
 sums as (
     select coalesce(invoice_id, bill_id) as subject_id, sum(amount) as settled_amount, max(settled_on) as occurred_on,

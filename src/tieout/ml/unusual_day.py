@@ -53,11 +53,11 @@ select org_id, currency, booked_on,
 from (
     select org_id, currency, invoice_date as booked_on, total_amount as invoiced, cast(0 as decimal(19, 4)) as billed
     from {silver}.stg_app_db__ar_invoices
-    where not is_deleted and (status not in ('draft', 'void') or voided_on > date '{day}')
+    where is_deleted = false and (status not in ('draft', 'void') or voided_on > date '{day}')
     union all
     select org_id, currency, bill_date, cast(0 as decimal(19, 4)), total_amount
     from {silver}.stg_app_db__ap_bills
-    where not is_deleted and (status not in ('draft', 'void') or voided_on > date '{day}')
+    where is_deleted = false and (status not in ('draft', 'void') or voided_on > date '{day}')
 )
 where booked_on <= date '{day}' and booked_on > date '{day}' - interval '{history_days}' day
 group by org_id, currency, booked_on
