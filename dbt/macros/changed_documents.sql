@@ -1,7 +1,8 @@
 {# What may have changed each of the facts that grow with history (macros/changed_keys.sql says how it is used). #}
 
 
-{# fact_ar_invoices: its documents, what settles them, and its open ones, which are a day older. #}
+{# fact_ar_invoices: its documents and what settles them. Open ones that nothing happened to are a day older, which
+   age_open_documents() tells them. #}
 {% macro changed_ar_invoices(since) %}
     {{ changed_documents('ar', since) }}
 {% endmacro %}
@@ -26,8 +27,6 @@
     where allocations.{{ key }} is not null and {{ is_changed('payments', since) }}
     union
     {{ ever_named(names.type ~ '_id', 'credit_notes', 'credit_note_id', since) }}
-    union
-    select {{ key }} from {{ this }} where remaining_amount > 0
     union
     {{ changed_by_rates(key, documents, names.dated, 'spot', since) }}
     union

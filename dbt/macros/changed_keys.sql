@@ -18,8 +18,7 @@
     {%- if not execute or not this or 'changed_keys' not in config.get('meta', {}) or not is_incremental() -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set since = narrowed_tables()[this.identifier] -%}
-    {{ return(since) }}
+    {{ return(narrowed_tables().get(this.identifier)) }}
 {%- endmacro %}
 
 

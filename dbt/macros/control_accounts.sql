@@ -32,12 +32,11 @@
 
     union all
 
-    select '{{ control_account }}', org_id, currency, cast(0 as decimal(38, 4)), -sum(debt_amount)
+    select '{{ control_account }}', org_id, currency, cast(0 as decimal(38, 4)), -remaining_by_then
     from (
-        {{ subledger_movements(side, as_of, among=documents_maybe_overpaid(side, as_of)) }}
+        {{ balances_by(side, as_of, may_be_overpaid(side, as_of)) }}
     )
-    group by document_id, org_id, currency
-    having sum(debt_amount) < 0
+    where remaining_by_then < 0
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 {% endmacro %}

@@ -17,8 +17,8 @@
 {% endmacro %}
 
 
-{# A condition on a side's documents: they are no drafts. Of three statuses two are named, not the third refused, because
-   Trino takes rows by a list of keys only where the other conditions are no `<>` and no `not`: hence also
+{# A condition on a side's documents: they are no drafts. Of three statuses two are named, not the third refused,
+   because Trino takes rows by a list of keys only where the other conditions are no `<>` and no `not`: hence also
    `is_deleted = false` everywhere. Were there a fourth, the identity `invoices` or `bills` would drift. #}
 {% macro is_issued(side) -%}
     status in ('{{ subledger(side).issued_as }}', 'void')
@@ -80,38 +80,29 @@
 
 
 {# Everything that had moved a side's debts by a day, one row an event: documents and their settlements.
-     document_id, org_id, currency         the invoice or bill that is moved
+     org_id, currency
      posted_type, posted_id                what the ledger posts it for: the document, a payment or a credit note
      debt_amount                           what it adds to the debt, below zero where it settles
 
    A settlement is here whatever became of its document: what settles a void, or a document not yet due to count,
    stands to the party's credit. A payment that was reversed later still counts. A void without its day is taken as
-   never owed.
-
-   among: a query of document ids; then only what moves those is there. #}
-{% macro subledger_movements(side, as_of, among=none) %}
+   never owed. #}
+{% macro subledger_movements(side, as_of) %}
     {%- set names = subledger(side) -%}
     select
-        {{ names.id }} as document_id,
         org_id,
         currency,
         '{{ names.type }}' as posted_type,
         {{ names.id }} as posted_id,
-        cast(
-            if(status = 'void' and coalesce(voided_on <= {{ as_of }}, true), 0, total_amount) as decimal(38, 4)
-        ) as debt_amount
+        cast({{ owed_amount(as_of) }} as decimal(38, 4)) as debt_amount
     from {{ ref(names.documents) }}
     where is_deleted = false
         and {{ is_issued(side) }}
         and {{ names.dated }} <= {{ as_of }}
-        {%- if among %}
-        and {{ names.id }} in ({{ among }})
-        {%- endif %}
 
     union all
 
     select
-        {{ names.id }},
         org_id,
         currency,
         settled_by,
@@ -120,22 +111,69 @@
     from {{ ref('fact_settlements') }}
     where {{ names.id }} is not null
         and settled_on <= {{ as_of }}
-        {%- if among %}
-        and {{ names.id }} in ({{ among }})
-        {%- endif %}
 {% endmacro %}
 
 
-{# What a row of fact_settlements settled as of a day, of which it is settled_on or later: a payment that was reversed later
-   still counts. #}
+{# What some of a side's documents owed at the end of a day, one row a document, as a whole query: the columns of the
+   side's fact, and allocated_by_then, credited_by_then, remaining_by_then, which is below zero where more was paid than
+   was owed. Drafts and deleted documents are not in the fact; settlements_are_what_documents_show fails when anything
+   settles one.
+
+   among: a condition on the fact. #}
+{% macro balances_by(side, as_of, among) %}
+    {%- set names = subledger(side) %}
+    with documents as (
+
+        select
+            *,
+            cast(
+                if({{ names.dated }} <= {{ as_of }}, {{ owed_amount(as_of) }}, 0) as decimal(38, 4)
+            ) as owed_by_then
+        from {{ ref(names.fact) }}
+        where {{ among }}
+
+    ),
+
+    settled as (
+
+        select
+            {{ names.id }},
+            sum(if(settled_by = 'payment', {{ counted_amount(as_of) }}, 0)) as allocated_by_then,
+            sum(if(settled_by = 'credit_note', {{ counted_amount(as_of) }}, 0)) as credited_by_then
+        from {{ ref('fact_settlements') }}
+        where settled_on <= {{ as_of }}
+            and {{ names.id }} in (select {{ names.id }} from documents)
+        group by {{ names.id }}
+
+    )
+
+    select
+        documents.*,
+        coalesce(settled.allocated_by_then, 0) as allocated_by_then,
+        coalesce(settled.credited_by_then, 0) as credited_by_then,
+        documents.owed_by_then - coalesce(settled.allocated_by_then, 0)
+        - coalesce(settled.credited_by_then, 0) as remaining_by_then
+    from documents
+    left join settled on settled.{{ names.id }} = documents.{{ names.id }}
+{% endmacro %}
+
+
+{# What a document owes as of a day before anything settles it; a void without its day is taken as never owed. #}
+{% macro owed_amount(as_of) -%}
+    if(status = 'void' and coalesce(voided_on <= {{ as_of }}, true), 0, total_amount)
+{%- endmacro %}
+
+
+{# What a row of fact_settlements settled as of a day, of which it is settled_on or later: a payment that was reversed
+   later still counts. #}
 {% macro counted_amount(as_of) -%}
     if(effective_amount > 0 or reversed_on > {{ as_of }}, amount, 0)
 {%- endmacro %}
 
 
-{# A condition on a side's fact: that a document's debt by a day need not be zero. Of the others the fact tells that they
-   were issued and settled to the cent by then: of a long history that is nearly all of them. Amounts that settle are above
-   zero, so what came to the cent on a day had nothing after it. #}
+{# A condition on a side's fact: that a document's debt by a day need not be zero. Of the others the fact tells that
+   they were issued and settled to the cent by then: of a long history that is nearly all of them. Amounts that settle
+   are above zero, so what came to the cent on a day had nothing after it. #}
 {% macro may_be_unsettled(side, as_of) -%}
     (
         remaining_amount <> 0
@@ -149,18 +187,13 @@
 {%- endmacro %}
 
 
-{# Ids of a side's documents that may have been settled beyond what they owed by a day. Of all others no settlement was
+{# The same for documents that may have been settled beyond what they owed by a day. Of all others no settlement was
    reversed, so what counted by then still counts, and is no more than what they owe. #}
-{% macro documents_maybe_overpaid(side, as_of) %}
-    {%- set names = subledger(side) %}
-    select {{ names.id }}
-    from {{ ref(names.fact) }}
-    where overpaid_amount <> 0 or reversed_amount <> 0 or status = 'void' or {{ names.dated }} > {{ as_of }}
-
-    union all
-
-    -- the fact has no drafts and no deleted documents; what settles one is a credit all the same
-    select {{ names.id }}
-    from {{ ref(names.documents) }}
-    where is_deleted or status = 'draft'
-{% endmacro %}
+{% macro may_be_overpaid(side, as_of) -%}
+    (
+        overpaid_amount <> 0
+        or reversed_amount <> 0
+        or status = 'void'
+        or {{ subledger(side).dated }} > {{ as_of }}
+    )
+{%- endmacro %}

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tieout import connections
 from tieout.batch import Batch
-from tieout.controls import ops, tie_out
+from tieout.controls import identities, ops, tie_out
 from tieout.controls.checksum import HASH, POSTGRES, SILVER
 from tieout.controls.drift import DifferingRow, differing_rows
 from tieout.controls.identities import Identity, Side, identity_totals
 from tieout.controls.layers import newest_totals
 from tieout.controls.literals import literal
-from tieout.controls.totals import control_totals, silver_totals, source_totals
+from tieout.controls.totals import control_totals, silver_totals, source_totals, united
 from tieout.errors import DriftError
 from tieout.settings import get_settings
 from tieout.sources import ColumnSpec, TableSpec
@@ -422,6 +422,33 @@ def test_identities_are_measured_per_currency():
         {"rows:EUR": 2, "amount:EUR": Decimal("3.3"), "rows:(none)": 1, "amount:(none)": 5},
         {"rows:*": 3, "amount:*": Decimal("8.3")},
     )
+
+
+def test_sides_of_one_relation_are_measured_in_one_scan(monkeypatch):
+    rows = (
+        "(values ('EUR', decimal '1.10', 'in'), ('EUR', decimal '2.20', 'out'), ('USD', decimal '5', 'in')) t (c, a, d)"
+    )
+    came = Side("silver", rows, "true", "c", ("count_if(d = 'in')", "sum(a) filter (where d = 'in')"))
+    gone = Side("silver", rows, "true", "c", ("sum(a) filter (where d = 'out')",))
+    late = Side("silver", rows, "a > 2", "c", ("count(*)",))
+    whole = Side("gold", rows, "true", None, ("count(*)",))
+    receipts = Identity("receipts", "fact", "d", ("rows", "amount"), came, came)
+    others = [
+        Identity("gone", "fact", "d", ("amount",), gone, whole),
+        Identity("late", "fact", "d", ("rows",), late, whole),
+    ]
+
+    asked = []
+    monkeypatch.setattr(
+        identities, "united", lambda selects, at_once: asked.extend(selects) or united(selects, at_once)
+    )
+    totals = identity_totals([receipts, *others])
+
+    expected = {"rows:EUR": 1, "amount:EUR": Decimal("1.1"), "rows:USD": 1, "amount:USD": 5}
+    assert totals[receipts] == (expected, expected)
+    assert totals[others[0]] == ({"amount:EUR": Decimal("2.2"), "amount:USD": 0}, {"amount:*": 3})
+    assert totals[others[1]] == ({"rows:EUR": 1, "rows:USD": 1}, {"rows:*": 3})
+    assert len(asked) == 3
 
 
 # --- the rows of ops -----------------------------------------------------------------------------------------------
