@@ -1,8 +1,8 @@
 """What a day costs when history grows: the run of a day's changes after ten years of a company, and after one.
 
-    python -m benchmarks.daily_change                 2,000,000 invoices, 10,000 changed rows: dbt's time
-    python -m benchmarks.daily_change run             10,000,000 rows of history, 20,000 changed: the whole run's time
-    python -m benchmarks.daily_change [run] 200000    the same with another number of invoices
+    python -m benchmarks.daily_change                 10,000,000 rows of history, 20,000 changed: the whole run's time
+    python -m benchmarks.daily_change dbt             2,000,000 invoices, 10,000 changed rows: dbt's time
+    python -m benchmarks.daily_change [dbt] 200000    the same with another number of invoices
 
 Both histories have the same documents a day, so the second is a tenth of the first. A small company is generated and
 multiplied inside the database (_copies.py), extracted and built whole, untested. A day later it is run and published as
@@ -224,6 +224,6 @@ def run(first: date, last: date) -> tuple[dict[str, float], list[tuple[str, floa
 
 if __name__ == "__main__":
     words = sys.argv[1:]
-    chosen = RUN if "run" in words else DBT
+    chosen = DBT if "dbt" in words else RUN
     numbers = [int(word) for word in words if word.isdigit()]
     main(chosen, *(numbers or [chosen.invoices]))
