@@ -18,14 +18,16 @@
     {%- if not execute or not this or 'changed_keys' not in config.get('meta', {}) or not is_incremental() -%}
         {{ return(none) }}
     {%- endif -%}
-    {{ return(narrowed_tables().get(this.identifier)) }}
+    {%- set since = tables_last_built().get(this.identifier) -%}
+    {%- if since %}{% do graph.setdefault('narrowed tables', {}).update({this.identifier: true}) %}{% endif -%}
+    {{ return(since) }}
 {%- endmacro %}
 
 
 {# {table: when it was last built, none where it is to be built whole} of all tables with changed keys. The first of them
    asks, and dbt's graph keeps the answers for the build: no table is written by another model than its own. #}
-{% macro narrowed_tables() -%}
-    {%- if 'narrowed tables' not in graph -%}
+{% macro tables_last_built() -%}
+    {%- if 'last built' not in graph -%}
         {%- set rows = "cast(element_at(summary, 'total-records') as bigint)" -%}
         {%- set questions = [] -%}
         {%- for node in graph.nodes.values() if 'changed_keys' in node.config.get('meta', {}) -%}
@@ -42,9 +44,9 @@
         {%- for name, since in (run_query(questions | join(' union all ')) if questions else []) -%}
             {%- do built.update({name: since}) -%}
         {%- endfor -%}
-        {%- do graph.update({'narrowed tables': built}) -%}
+        {%- do graph.update({'last built': built}) -%}
     {%- endif -%}
-    {{ return(graph['narrowed tables']) }}
+    {{ return(graph['last built']) }}
 {%- endmacro %}
 
 

@@ -15,7 +15,7 @@
     {%- if relation.schema == 'silver' -%}
         {%- set is_large = relation.identifier not in published.small -%}
     {%- else -%}
-        {%- set is_large = narrowed_tables().get(relation.identifier) -%}
+        {%- set is_large = relation.identifier in graph.get('narrowed tables', {}) -%}
     {%- endif -%}
     {{ return(published.since if is_large else none) }}
 {%- endmacro %}
