@@ -197,7 +197,7 @@ def child() -> None:
     from tieout.bronze.writer import ParquetStream, replace_files
     from tieout.extract.copy import copy
     from tieout.extract.memory import leave_pandas_out
-    from tieout.extract.postgres import exported_snapshot
+    from tieout.extract.snapshot import exported_snapshot
 
     leave_pandas_out()
     utc = pa.timestamp("us", tz="UTC")

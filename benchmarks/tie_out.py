@@ -78,7 +78,7 @@ def into_the_lake() -> None:
     from tieout.bronze.schema import source_schema
     from tieout.bronze.writer import ParquetStream, replace_files
     from tieout.extract.copy import copy
-    from tieout.extract.postgres import exported_snapshot
+    from tieout.extract.snapshot import exported_snapshot
 
     schema = pa.schema([*source_schema(TABLE), pa.field("is_deleted", pa.bool_())])
     name = tuple(TABLE.silver.split(".")[1:])

@@ -17,9 +17,15 @@
 {%- endmacro %}
 
 
+{# Whether an id is that of a charge, or of a payment, as Stripe calls a charge of what is no card. #}
+{% macro names_charge(id) -%}
+    (starts_with({{ id }}, 'ch_') or starts_with({{ id }}, 'py_'))
+{%- endmacro %}
+
+
 {# Whether an id is that of an item: of a charge, a payment, or a refund of one. #}
 {% macro names_item(id) -%}
-    (starts_with({{ id }}, 'ch_') or starts_with({{ id }}, 'py_') or {{ names_refund(id) }})
+    ({{ names_charge(id) }} or {{ names_refund(id) }})
 {%- endmacro %}
 
 

@@ -54,7 +54,7 @@ receipts as (
     inner join organizations
         on organizations.netsuite_subsidiary_id = lines.subsidiary_id
         and organizations.is_deleted = false
-    where starts_with(transactions.external_id, 'ch_')
+    where {{ names_charge('transactions.external_id') }}
     group by transactions.external_id
 
 ),
@@ -103,7 +103,7 @@ linked as (
         coalesce(
             refunds.charge_id,
             disputes.charge_id,
-            if(regexp_like(transactions.source_id, '^(ch|py)_'), transactions.source_id)
+            if({{ names_charge('transactions.source_id') }}, transactions.source_id)
         ) as charge_id
     from {{ ref('stg_stripe__balance_transactions') }} as transactions
     left join links on links.balance_transaction_id = transactions.balance_transaction_id

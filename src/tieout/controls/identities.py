@@ -71,9 +71,9 @@ def identity_totals(identities: Sequence[Identity]) -> dict[Identity, tuple[dict
     ]
     found = list(scans.values())
     for number, currency, values in united(selects, _SCANS_AT_ONCE):
-        of_sides = iter(values)
-        for identity, side in found[number]:
-            totals[identity][side].update({f"{measure}:{currency}": next(of_sides) for measure in identity.measures})
+        measured = [(totals[i][side], f"{measure}:{currency}") for i, side in found[number] for measure in i.measures]
+        for (of_side, measure), value in zip(measured, values, strict=True):
+            of_side[measure] = value
     return totals
 
 

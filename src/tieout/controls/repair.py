@@ -41,6 +41,7 @@ from tieout.controls.drift import (
 from tieout.controls.literals import literal
 from tieout.controls.totals import ROWS, silver_totals, source_totals
 from tieout.errors import DriftError, ExtractionError, TransformationError
+from tieout.extract.snapshot import Snapshot, exported_snapshot, reading_in
 from tieout.settings import get_settings
 from tieout.sources import TableSpec, load_source
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
 
-    from tieout.extract.postgres import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -140,8 +140,6 @@ def read_rows_again(batch: Batch, tables: Sequence[TableSpec], drifting: Collect
         read: list[Repair] = []
         totals: list[ops.ControlTotal] = []
         if any(table.kind == "postgres" for table in drifting):
-            from tieout.extract.postgres import exported_snapshot
-
             connection, snapshot = stack.enter_context(exported_snapshot())
             of_source = [table for table in tables if table.kind == "postgres"]
             read, totals = _compare_with_source(batch, of_source, connection, snapshot, looked_for)
@@ -177,8 +175,6 @@ def look_for_rows(tables: Iterable[TableSpec]) -> list[Repair]:
     tables = list(tables)
     with ExitStack() as stack:
         if any(table.kind == "postgres" for table in tables):
-            from tieout.extract.postgres import exported_snapshot
-
             connection, _ = stack.enter_context(exported_snapshot())
         return [
             Repair(
@@ -249,7 +245,6 @@ def _compare_with_source(
     batch: Batch, tables: Sequence[TableSpec], connection: psycopg.Connection, snapshot: Snapshot, looked_for: int
 ) -> tuple[list[Repair], list[ops.ControlTotal]]:
     """Every table against the snapshot: the rows that differ, and the snapshot's totals."""
-    from tieout.extract.postgres import reading_in
 
     def measured(table: TableSpec) -> list[ops.ControlTotal]:
         with reading_in(snapshot) as other:

@@ -25,6 +25,7 @@ from tieout.bronze.writer import UPSERT, ParquetStream, replace_files
 from tieout.controls.checksum import BRONZE, POSTGRES, SILVER, Engine
 from tieout.controls.literals import literal
 from tieout.extract.copy import copy
+from tieout.extract.snapshot import Snapshot, reading_in
 from tieout.sources import TableSpec
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _MOST_BEGINNINGS = 10_000
 
 
 def deleted_keys(
-    table: TableSpec, batch: Batch, snapshot: str, since: datetime | None = None
+    table: TableSpec, batch: Batch, snapshot: Snapshot, since: datetime | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Record batches of the key columns of rows that are gone from the source as the snapshot sees it.
 
@@ -74,7 +75,7 @@ def deleted_keys(
         connection.close()
 
 
-def _keys_of_source(table: TableSpec, snapshot: str, window: str) -> int:
+def _keys_of_source(table: TableSpec, snapshot: Snapshot, window: str) -> int:
     """Number of the source's keys outside the window."""
     relation = f'"{table.schema}"."{table.name}"'
     # Two counts, because each is read from an index alone; none serves what is not in the window.
@@ -96,7 +97,7 @@ def _keys_of_silver(table: TableSpec, batch: Batch, in_window: str) -> tuple[int
 
 
 def _beginnings_that_differ(
-    table: TableSpec, batch: Batch, snapshot: str, window: str, in_window: str
+    table: TableSpec, batch: Batch, snapshot: Snapshot, window: str, in_window: str
 ) -> list[str] | None:
     """The first characters of keys of which the two sides have different numbers outside the window.
 
@@ -127,10 +128,8 @@ def _beginnings_that_differ(
     return sorted(key for key in source.keys() | silver.keys() if source.get(key, 0) != silver.get(key, 0))
 
 
-def _ask_source(snapshot: str, question: str) -> list[tuple]:
-    with connections.app_db() as connection:
-        connection.execute("begin isolation level repeatable read read only")
-        connection.execute(f"set transaction snapshot '{snapshot}'")
+def _ask_source(snapshot: Snapshot, question: str) -> list[tuple]:
+    with reading_in(snapshot) as connection:
         return connection.execute(question).fetchall()
 
 
@@ -150,7 +149,7 @@ def _begins(engine: Engine, table: TableSpec, beginnings: list[str] | None) -> s
     return f"{_beginning(engine, table)} in ({', '.join(map(literal, beginnings))})"
 
 
-def _upload_keys(catalog: Catalog, table: TableSpec, snapshot: str, where: str) -> str:
+def _upload_keys(catalog: Catalog, table: TableSpec, snapshot: Snapshot, where: str) -> str:
     """The source's keys for which `where` holds, as an Iceberg table of their own, replaced whole; returns its name."""
     from pyiceberg.exceptions import NoSuchTableError
     from pyiceberg.expressions import AlwaysTrue
@@ -164,7 +163,7 @@ def _upload_keys(catalog: Catalog, table: TableSpec, snapshot: str, where: str) 
         keys = catalog.create_table((SCRATCH, name), schema=schema)
     listed = ", ".join(f'"{column}"' for column in table.key)
     with ParquetStream(f"{keys.location()}/data", schema) as stream:
-        for rows in copy(f'select {listed} from "{table.schema}"."{table.name}" where {where}', schema, snapshot):
+        for rows in copy(f'select {listed} from "{table.schema}"."{table.name}" where {where}', schema, snapshot.name):
             stream.write(rows)
     replace_files(keys, AlwaysTrue(), stream.written.files)
     return f"lake.{SCRATCH}.{name}"

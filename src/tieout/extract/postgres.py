@@ -15,16 +15,12 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from tieout import connections
 from tieout.batch import Batch
 from tieout.bronze.schema import source_schema
 from tieout.bronze.writer import DELETE, BatchWriter
@@ -38,12 +34,10 @@ from tieout.errors import ExtractionError, SchemaError, TieoutError
 from tieout.extract.copy import copy
 from tieout.extract.deletes import deleted_keys
 from tieout.extract.memory import leave_pandas_out
+from tieout.extract.snapshot import Snapshot, exported_snapshot, reading_in
 from tieout.extract.source_schema import SourceTable, carried_fields, check, read_source_tables
 from tieout.settings import get_settings
 from tieout.sources import ColumnSpec, TableSpec, load_source
-
-if TYPE_CHECKING:
-    import psycopg
 
 log = logging.getLogger(__name__)
 
@@ -58,14 +52,6 @@ _CONDITION_BYTES = 64 * 1024
 
 # The text of each key column, as checksums write it.
 Key = tuple[str | None, ...]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """An exported snapshot: its name for other connections, and when it was taken (UTC, the database's clock)."""
-
-    name: str
-    taken_at: datetime
 
 
 def extract_app_db(batch: Batch) -> list[ops.TableOutcome]:
@@ -95,27 +81,6 @@ def extract_app_db(batch: Batch) -> list[ops.TableOutcome]:
         kind = SchemaError if all(isinstance(error, SchemaError) for error in failures) else ExtractionError
         raise kind("\n".join(str(error) for error in failures))
     return outcomes
-
-
-@contextmanager
-def exported_snapshot() -> Iterator[tuple[psycopg.Connection, Snapshot]]:
-    """A read-only transaction whose snapshot other connections can share while the block lasts."""
-    connection = connections.app_db()
-    try:
-        connection.execute("begin isolation level repeatable read read only")
-        name, taken_at = connection.execute("select pg_export_snapshot(), clock_timestamp()").fetchone()
-        yield connection, Snapshot(name, taken_at)
-    finally:
-        connection.close()
-
-
-@contextmanager
-def reading_in(snapshot: Snapshot) -> Iterator[psycopg.Connection]:
-    """Another connection that reads in an exported snapshot."""
-    with connections.app_db() as connection:
-        connection.execute("begin isolation level repeatable read read only")
-        connection.execute(f"set transaction snapshot '{snapshot.name}'")
-        yield connection
 
 
 def read_again(
@@ -148,7 +113,7 @@ def _extract_table(
                 ):
                     writer.write(rows_read)
                     rows += rows_read.num_rows
-            for keys in deleted_keys(table, batch, snapshot.name, since):
+            for keys in deleted_keys(table, batch, snapshot, since):
                 writer.write(keys, op=DELETE)
                 deleted += keys.num_rows
         size = writer.written.bytes

@@ -20,6 +20,7 @@ from tieout.bronze.schema import source_schema
 from tieout.errors import ExtractionError, SchemaError
 from tieout.extract import deletes, postgres
 from tieout.extract.copy import copy
+from tieout.extract.snapshot import exported_snapshot
 from tieout.sources import load_table
 
 pytestmark = pytest.mark.integration
@@ -269,7 +270,7 @@ def test_a_read_that_ends_early_commits_nothing(app: psycopg.Connection, monkeyp
 
 def test_copy_reads_in_the_exported_snapshot(app: psycopg.Connection) -> None:
     table = load_table("app_db", "organizations")
-    with postgres.exported_snapshot() as (_, snapshot):
+    with exported_snapshot() as (_, snapshot):
         app.execute("delete from organizations")
         read = copy(postgres._select(table, (), "true"), source_schema(table), snapshot.name)
         rows = sum(batch.num_rows for batch in read)

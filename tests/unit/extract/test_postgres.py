@@ -10,7 +10,7 @@ import pytest
 from tieout.batch import Batch
 from tieout.errors import ExtractionError
 from tieout.extract import postgres
-from tieout.extract.postgres import Snapshot
+from tieout.extract.snapshot import Snapshot
 from tieout.sources import load_table
 
 BATCH = Batch.of("2026-11-20", "run")
