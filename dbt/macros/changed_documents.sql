@@ -1,4 +1,6 @@
-{# What may have changed each of the facts that grow with history (macros/changed_keys.sql says how it is used). #}
+{# What may have changed each of the facts that grow with history (macros/changed_keys.sql says how it is used).
+
+   Of every join the changed side is named second: Trino keeps that one in memory, and reads of the first what it names. #}
 
 
 {# fact_ar_invoices: its documents and what settles them. Open ones that nothing happened to are a day older, which
@@ -21,9 +23,8 @@
     {{ ever_named(names.type ~ '_id', 'payment_allocations', 'allocation_id', since) }}
     union
     select allocations.{{ key }}
-    from {{ ref('stg_app_db__payments') }} as payments
-    inner join {{ ref('stg_app_db__payment_allocations') }} as allocations
-        on allocations.payment_id = payments.payment_id
+    from {{ ref('stg_app_db__payment_allocations') }} as allocations
+    inner join {{ ref('stg_app_db__payments') }} as payments on payments.payment_id = allocations.payment_id
     where allocations.{{ key }} is not null and {{ is_changed('payments', since) }}
     union
     {{ ever_named(names.type ~ '_id', 'credit_notes', 'credit_note_id', since) }}
@@ -54,8 +55,8 @@
     where {{ is_changed('allocations', since) }}
     union
     select allocations.allocation_id
-    from {{ ref('stg_app_db__payments') }} as payments
-    inner join {{ allocations }} as allocations on allocations.payment_id = payments.payment_id
+    from {{ allocations }} as allocations
+    inner join {{ ref('stg_app_db__payments') }} as payments on payments.payment_id = allocations.payment_id
     where {{ is_changed('payments', since) }}
     union
     select credit_note_id from {{ credit_notes }} as credit_notes where {{ is_changed('credit_notes', since) }}
@@ -112,8 +113,8 @@
         and transfers.transfer_group_id = legs.transfer_group_id
     union
     select transactions.{{ key }}
-    from {{ ref('stg_app_db__payments') }} as payments
-    inner join {{ transactions }} as transactions on transactions.payment_id = payments.payment_id
+    from {{ transactions }} as transactions
+    inner join {{ ref('stg_app_db__payments') }} as payments on payments.payment_id = transactions.payment_id
     where {{ is_changed('payments', since) }}
     union
     select held.{{ key }}

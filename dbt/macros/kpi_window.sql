@@ -10,6 +10,12 @@
 {%- endmacro %}
 
 
+{# Whether an invoice or bill counted at the end of a day: it was not void, or was voided later. #}
+{% macro stood_on(document, as_of_date) -%}
+    ({{ document }}.status <> 'void' or {{ document }}.voided_on > {{ as_of_date }})
+{%- endmacro %}
+
+
 {# The sum of one of the parts a KPI is made from; NULL if one of them has no rate, zero if there is none. #}
 {% macro sum_of_part(part) -%}
     if(

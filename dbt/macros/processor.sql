@@ -51,13 +51,9 @@
 {%- endmacro %}
 
 
-{# The id of a payout or top-up in a text: NetSuite's external id, or what a bank writes. NULL if it names none.
-   Most texts name none, and to see that costs a search for three letters a fraction of what a pattern takes. #}
-{% macro payout_named_in(text) -%}
-    if(
-        strpos({{ text }}, 'po_') > 0 or strpos({{ text }}, 'tu_') > 0,
-        regexp_extract({{ text }}, '\b(?:po|tu)_[0-9A-Za-z]+')
-    )
+{# How the id of a payout or top-up looks in a text: NetSuite's external id, or what a bank writes. #}
+{% macro payout_pattern() -%}
+    '\b(?:po|tu)_[0-9A-Za-z]+'
 {%- endmacro %}
 
 
@@ -70,20 +66,21 @@
         sum(amount) as amount,
         min(booked_on) as booked_on,
         count(*) as bookings
-    from (
-        select
-            org_id,
-            currency,
-            amount,
-            booked_on,
-            coalesce(
-                {{ payout_named_in('description') }}, {{ payout_named_in('counterparty') }}
-            ) as payout_id
-        from {{ ref('stg_app_db__bank_transactions') }}
-        -- what carries out a payment of the app is none, even if its text names a purchase order
-        where is_deleted = false and payment_id is null and transfer_group_id is null
-    )
-    where payout_id is not null
+    from {{ ref('stg_app_db__bank_transactions') }}
+    -- unnested, because a pattern in an expression is searched for once to filter and once more to select; the
+    -- description's id comes before the counterparty's
+    cross join unnest(
+        slice(regexp_extract_all(concat_ws(' ', description, counterparty), {{ payout_pattern() }}), 1, 1)
+    ) as named (payout_id)
+    -- what carries out a payment of the app is none, even if its text names a purchase order
+    where is_deleted = false
+        and payment_id is null
+        and transfer_group_id is null
+        -- most texts name none, which three letters tell at a fraction of what a pattern costs
+        and (
+            strpos(description, 'po_') > 0 or strpos(counterparty, 'po_') > 0
+            or strpos(description, 'tu_') > 0 or strpos(counterparty, 'tu_') > 0
+        )
     group by payout_id, currency
 {% endmacro %}
 
@@ -103,7 +100,7 @@
     from (
         select
             transactions.transaction_id,
-            {{ payout_named_in('transactions.external_id') }} as payout_id,
+            regexp_extract(transactions.external_id, {{ payout_pattern() }}) as payout_id,
             min(currencies.currency_code) as currency,
             min(lines.subsidiary_id) as subsidiary_id,
             sum(lines.amount) as amount,

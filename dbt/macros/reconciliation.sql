@@ -249,8 +249,9 @@
     where {{ names_item('external_id') }} and {{ is_changed('transactions', since) }}
     union
     select transactions.external_id
-    from {{ ref('stg_netsuite__transactionline') }} as lines
-    inner join {{ transactions }} as transactions on transactions.transaction_id = lines.transaction_id
+    from {{ transactions }} as transactions
+    inner join {{ ref('stg_netsuite__transactionline') }} as lines
+        on lines.transaction_id = transactions.transaction_id
     -- one that is no main line any more took its amount with it
     where {{ names_item('transactions.external_id') }} and {{ is_changed('lines', since) }}
     union

@@ -5,19 +5,34 @@
 ) }}
 {% set since = last_built() %}
 
-with transactions as (
+with booked as (
+
+    select * from {{ ref('stg_app_db__bank_transactions') }}
+    where is_deleted = false {{ and_changed('bank_transaction_id', since) }}
+
+),
+
+payments as (
+
+    -- those that were booked, because what is joined to is kept in memory
+    select payment_id, direction
+    from {{ ref('stg_app_db__payments') }}
+    where payment_id in (select payment_id from booked)
+
+),
+
+transactions as (
 
     select
-        transactions.*,
-        if(transactions.amount > 0, 'in', 'out') as direction,
+        booked.*,
+        if(booked.amount > 0, 'in', 'out') as direction,
         case payments.direction when 'in' then 'customer_payment' when 'out' then 'supplier_payment' else 'none' end
             as payment_link,
-        transactions.transfer_group_id is not null as is_internal_transfer,
-        lower(transactions.counterparty) as counterparty_lower,
-        lower(transactions.description) as description_lower
-    from {{ ref('stg_app_db__bank_transactions') }} as transactions
-    left join {{ ref('stg_app_db__payments') }} as payments on payments.payment_id = transactions.payment_id
-    where transactions.is_deleted = false {{ and_changed('transactions.bank_transaction_id', since) }}
+        booked.transfer_group_id is not null as is_internal_transfer,
+        lower(booked.counterparty) as counterparty_lower,
+        lower(booked.description) as description_lower
+    from booked
+    left join payments on payments.payment_id = booked.payment_id
 
 ),
 

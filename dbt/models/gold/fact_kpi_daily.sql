@@ -18,14 +18,12 @@ with organizations as (
 invoices as (
 
     select * from {{ ref('fact_ar_invoices') }}
-    where status <> 'void' or voided_on > {{ as_of_date }}
 
 ),
 
 bills as (
 
     select * from {{ ref('fact_ap_bills') }}
-    where status <> 'void' or voided_on > {{ as_of_date }}
 
 ),
 
@@ -68,32 +66,41 @@ parts as (
 
     select org_id, 'revenue_amount', base_subtotal_amount
     from invoices
-    where {{ in_kpi_window('invoice_date', as_of_date) }}
+    where {{ in_kpi_window('invoice_date', as_of_date) }} and {{ stood_on('invoices', as_of_date) }}
 
     union all
 
-    -- a credit note does not say how much of it is tax: it has its document's share
+    -- a credit note does not say how much of it is tax: it has its document's share. Whether that counts is asked of
+    -- what was joined: as a condition it would have all documents read, not only those that have credit notes.
     select
         invoices.org_id,
         'revenue_amount',
-        -{{ at_rate('credits.base_amount', ratio('invoices.subtotal_amount', 'invoices.total_amount')) }}
-    from credits
-    inner join invoices on invoices.invoice_id = credits.invoice_id
+        if(
+            {{ stood_on('invoices', as_of_date) }},
+            -{{ at_rate('credits.base_amount', ratio('invoices.subtotal_amount', 'invoices.total_amount')) }},
+            0
+        )
+    from invoices
+    inner join credits on credits.invoice_id = invoices.invoice_id
 
     union all
 
     select org_id, 'purchases_amount', base_subtotal_amount
     from bills
-    where {{ in_kpi_window('bill_date', as_of_date) }}
+    where {{ in_kpi_window('bill_date', as_of_date) }} and {{ stood_on('bills', as_of_date) }}
 
     union all
 
     select
         bills.org_id,
         'purchases_amount',
-        -{{ at_rate('credits.base_amount', ratio('bills.subtotal_amount', 'bills.total_amount')) }}
-    from credits
-    inner join bills on bills.bill_id = credits.bill_id
+        if(
+            {{ stood_on('bills', as_of_date) }},
+            -{{ at_rate('credits.base_amount', ratio('bills.subtotal_amount', 'bills.total_amount')) }},
+            0
+        )
+    from bills
+    inner join credits on credits.bill_id = bills.bill_id
 
     union all
 
