@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
 
-
 log = logging.getLogger(__name__)
 
 KEYS_LISTED = 100
