@@ -107,10 +107,12 @@
             cast(min(transactions.transaction_date) as date) as deposited_on
         from {{ ref('stg_netsuite__transaction') }} as transactions
         left join {{ ref('stg_netsuite__transactionline') }} as lines
-            on lines.transaction_id = transactions.transaction_id and lines.is_main_line
+            on lines.transaction_id = transactions.transaction_id
+            and lines.is_main_line
+            and lines.is_deleted = false
         left join {{ ref('stg_netsuite__currency') }} as currencies
             on currencies.currency_id = transactions.currency_id
-        where regexp_like(transactions.external_id, '^(po|tu)_')
+        where regexp_like(transactions.external_id, '^(po|tu)_') and transactions.is_deleted = false
         group by transactions.transaction_id, transactions.external_id
     ) as deposits
     left join {{ ref('stg_app_db__organizations') }} as organizations

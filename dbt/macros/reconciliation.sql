@@ -112,23 +112,45 @@
 {% endmacro %}
 
 
-{# The headers that came more than once, of transactions that name, or ever named, a changed key. #}
+{# The headers that came more than once, of transactions that name, or ever named, a changed key. A deleted one names
+   nothing. #}
 {% macro netsuite_headers(since) %}
     {%- set headers = source('netsuite', 'transaction') -%}
+    {%- set named -%}
+        (
+            select id, currency, if(deleted, null, externalid) as externalid, _batch, _file, _extracted_at, _line
+            from {{ headers }}
+        )
+    {%- endset -%}
     {%- set condition -%}
         id in (select transaction_id from {{ ref('stg_netsuite__transaction') }} where _batch > _first_batch)
         {%- if since %}
         and id in (select id from {{ headers }} where true {{ and_changed('externalid', since) }})
         {%- endif %}
     {%- endset -%}
-    {{ versions_by_batch(headers, ['id'], ['currency', 'externalid'], condition) }}
+    {{ versions_by_batch(named, ['id'], ['currency', 'externalid'], condition) }}
 {% endmacro %}
+
+
+{# The lines of all deliveries, amount being that of the main ones: NULL for all others, and for what was deleted. #}
+{% macro netsuite_main_amounts() -%}
+    (
+        select
+            transaction,
+            id,
+            if(mainline and coalesce(deleted, false) = false, foreignamount) as amount,
+            _batch,
+            _file,
+            _extracted_at,
+            _line
+        from {{ source('netsuite', 'transactionline') }}
+    )
+{%- endmacro %}
 
 
 {# NetSuite transactions that were delivered again with another amount, currency or external id:
    transaction_id, corrected_batch (the newest batch that brought another), previous_amount (of the main line before it;
-   NULL where currency or external id became another too). A line that is none of the main ones has no amount. Bronze is
-   asked for those alone that came more than once.
+   NULL where currency or external id became another too). Bronze is asked for those alone that came more than once.
    since: what last_built() gave. #}
 {% macro netsuite_corrections(since) %}
     {%- set again -%}
@@ -156,14 +178,9 @@
 
             union all
 
-            select transaction, _batch, true, if(previous_mainline, previous_foreignamount)
-            from (
-                {{ versions_by_batch(
-                    source('netsuite', 'transactionline'), ['transaction', 'id'], ['mainline', 'foreignamount'], again
-                ) }}
-            )
-            where is_again
-                and if(mainline, foreignamount) is distinct from if(previous_mainline, previous_foreignamount)
+            select transaction, _batch, true, previous_amount
+            from ({{ versions_by_batch(netsuite_main_amounts(), ['transaction', 'id'], ['amount'], again) }})
+            where is_again and amount is distinct from previous_amount
         )
     )
     where is_newest_correction
@@ -189,9 +206,7 @@
                 headers.source_id,
                 headers.currency_id,
                 headers.left_batch,
-                max_by(
-                    if(lines.mainline, lines.foreignamount), row(lines._file, lines._extracted_at, lines._line)
-                ) as amount
+                max_by(lines.amount, row(lines._file, lines._extracted_at, lines._line)) as amount
             from (
                 select
                     id as transaction_id,
@@ -201,7 +216,7 @@
                 from ({{ netsuite_headers(since) }})
                 where {{ names_item('previous_externalid') }} and externalid is distinct from previous_externalid
             ) as headers
-            inner join {{ source('netsuite', 'transactionline') }} as lines
+            inner join {{ netsuite_main_amounts() }} as lines
                 on lines.transaction = headers.transaction_id and lines._batch < headers.left_batch
             group by headers.transaction_id, headers.source_id, headers.currency_id, headers.left_batch, lines.id
         )

@@ -55,6 +55,8 @@ def silver_columns(table: TableSpec) -> dict[str, str]:
     """The columns of the table's Silver model: name to description."""
     columns: dict[str, str] = {}
     for column in table.columns:
+        if column.marks_deletion:
+            continue  # among the lineage, as every table has it
         columns[column.silver] = column.description.replace(" in lower case", "")  # Silver has upper case only
         if _is_minor(column):
             columns[decimal_name(column)] = f"{_without_unit(column.description)} in units of its currency, exact."

@@ -27,6 +27,8 @@ DAILY, RARELY = "daily", "rarely"
 MODES = ("full", "incremental")
 # How much of a table each run's tie-out compares.
 TIE_OUT_FULL, CHANGED_MONTHS = "full", "changed_months"
+# Silver's name of the mark of deletion.
+DELETED = "is_deleted"
 SIMPLE_TYPES = frozenset(
     ("uuid", "text", "json", "boolean", "integer", "bigint", "date", "timestamptz", "timestamp", "unix_time")
 )
@@ -62,6 +64,11 @@ class ColumnSpec:
     optional: bool = False
     money: bool = False
     aliases: tuple[str, ...] = ()
+
+    @property
+    def marks_deletion(self) -> bool:
+        """Whether a delivered row says with it that the source has deleted the row; empty is no."""
+        return self.silver == DELETED
 
     @property
     def numeric(self) -> tuple[int, int] | None:
@@ -216,6 +223,12 @@ def _read_table(file: str, source: str, kind: str, schema: str, name: str, body:
         raise ConfigError(f"{where}: aliases ({', '.join(others)}) are for sources of kind landing only")
     if taken := sorted({name for name in others if (names + others).count(name) > 1}):
         raise ConfigError(f"{where}: alias {', '.join(taken)} names two columns: give each column names of its own")
+    for column in columns:
+        if column.marks_deletion and (kind != "landing" or column.type != "boolean"):
+            raise ConfigError(
+                f"{where}: column {column.name}: {DELETED} in Silver is a boolean with which a delivered row says that "
+                "it was deleted, for sources of kind landing only: give the column another name in Silver"
+            )
     if len({column.silver for column in columns}) != len(columns):
         raise ConfigError(f"{where}: two columns have the same name in Silver")
     if body.get("first_batch") and kind != "landing":

@@ -15,8 +15,12 @@ from tests.lake import fresh_app_database, fresh_lake
 
 from tieout import connections
 from tieout.batch import Batch
+from tieout.controls.drift import DIFFERENT, DifferingRow, differing_deliveries
+from tieout.controls.layers import newest_totals
+from tieout.controls.totals import silver_totals
 from tieout.extract.landing import extract_landing
 from tieout.extract.postgres import extract_app_db
+from tieout.sources import load_table
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("stack")]
 
@@ -313,3 +317,56 @@ def test_a_refund_belongs_to_whom_its_charge_does_whenever_that_is_said():
     by_days = items()
     build(PROJECT, THURSDAY, "--full-refresh", "--select", "fact_reconciliation", "--exclude-resource-type", "test")
     assert items() == by_days, "a rebuild gives what the days gave"
+
+
+def test_what_netsuite_deletes_is_in_no_books_any_more():
+    start()
+    days = (MONDAY, TUESDAY, "2026-11-04")
+    receipts = {
+        # the second of ch_twice is one too many, and nobody charged ch_unbilled
+        1: receipt(1, "ch_gone", "2026-11-02T11:00:00", 10),
+        2: receipt(2, "ch_twice", "2026-11-02T11:00:00", 20),
+        3: receipt(3, "ch_twice", "2026-11-02T12:00:00", 20),
+        4: receipt(4, "ch_unbilled", "2026-11-02T11:00:00", 30),
+    }
+    movements = [movement("ch_gone", "2026-11-02T10:00:00", 10), movement("ch_twice", "2026-11-02T10:00:00", 20)]
+    deleted = [tuple(row | {"deleted": "T"} for row in receipts[number]) for number in (1, 3, 4)]
+    restored = [tuple(row | {"_fivetran_deleted": "FALSE"} for row in receipts[1])]
+    # of a transaction that is gone, a connector may leave the lines as they were
+    deleted[2] = deleted[2][0], receipts[4][1]
+    held = []
+    for day, came in zip(days, ([*receipts.values()], deleted, restored), strict=True):
+        deliver("netsuite/transaction", day, [header for header, _ in came])
+        deliver("netsuite/transactionline", day, [line for _, line in came])
+        deliver("netsuite/currency", day, [USD])
+        deliver("stripe/balance_transactions", day, movements)
+        for source in ("stripe", "netsuite"):
+            extract_landing(source, Batch.of(day, f"run {day}"))
+        build(PROJECT, day, "--select", *MODELS, "--exclude-resource-type", "unit_test", narrow_from_rows=1)
+        rows = connections.query(
+            f"select source_id, occurrence, status, previous_status, status_since, leakage_amount from {FACT}"
+        )
+        held.append({tuple(row[:2]): (*row[2:4], str(row[4]), row[5]) for row in rows})
+    at_first = {
+        ("ch_gone", 1): ("perfect_match", None, MONDAY, 0),
+        ("ch_twice", 1): ("perfect_match", None, MONDAY, 0),
+        ("ch_twice", 2): ("duplicate_in_erp", None, MONDAY, 20),
+        ("ch_unbilled", 1): ("missing_in_billing", None, MONDAY, 30),
+    }
+    without = {
+        ("ch_gone", 1): ("missing_in_erp", "perfect_match", TUESDAY, 10),
+        ("ch_twice", 1): ("perfect_match", None, MONDAY, 0),
+    }
+    again = without | {("ch_gone", 1): ("perfect_match", "missing_in_erp", days[2], 0)}
+    assert held == [at_first, without, again]
+
+    in_order = items()
+    build(PROJECT, days[2], "--full-refresh", "--select", *MODELS, "--exclude-resource-type", "unit_test", "test")
+    assert items() == in_order, "a rebuild gives what the days gave"
+
+    # Bronze and Silver are compared with what was deleted, and with whether it was
+    tables = [load_table("netsuite", name) for name in ("transaction", "transactionline")]
+    assert newest_totals(tables) == silver_totals(tables)
+    assert [differing_deliveries(table, 10) for table in tables] == [[], []]
+    connections.execute(f"update {tables[0].silver} set is_deleted = false where transaction_id = 3")
+    assert differing_deliveries(tables[0], 10) == [DifferingRow(("3",), DIFFERENT)]

@@ -47,7 +47,13 @@ def test_silver_model_reads_and_merges_by_the_key_of_its_table(table):
 @all_tables
 def test_silver_model_renames_as_config_says(table):
     text = model_file(table).read_text()
+    marks = [column for column in table.columns if column.marks_deletion]
+    for column in marks:
+        assert re.search(rf"coalesce\((source\.)?{column.name}, false\) as is_deleted\b", text)
+    assert marks or re.search(r"\bfalse as is_deleted\b", text) or table.kind == "postgres"
     for column in table.columns:
+        if column in marks:
+            continue
         named = (
             rf"\b{column.name}\b( as {column.silver}|,|\n)" if column.name != column.silver else rf"\b{column.name}\b"
         )

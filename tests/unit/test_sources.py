@@ -98,6 +98,7 @@ def test_delivered_files_are_compared_whole(tmp_path: Path) -> None:
         pytest.param("mode: incremental", "mode: daily", r"mode is 'daily'", id="unknown mode"),
         pytest.param("kind: postgres", "kind: postgres\narrives: never", r"arrives is 'never'", id="unknown rhythm"),
         pytest.param("silver: order_id", "silver: total", r"same name in Silver", id="two columns of one name"),
+        pytest.param("silver: order_id", "silver: is_deleted", r"column id: is_deleted in Silver", id="mark of a row"),
         pytest.param(
             "money: true", "money: true, aliases: [sum]", r"aliases \(sum\) are for sources", id="alias of a row"
         ),

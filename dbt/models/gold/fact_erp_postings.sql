@@ -18,6 +18,9 @@ with postings as (
     left join {{ ref('stg_netsuite__transaction') }} as transactions
         on transactions.transaction_id = lines.transaction_id
     where lines.accounting_book_id = {{ primary_book() }}
+        and lines.is_deleted = false
+        -- a line outlives its transaction where only the header says that it is gone
+        and coalesce(transactions.is_deleted, false) = false
         and coalesce(lines.is_posting, transactions.is_posting, false)
         and {{ posted_amount('lines') }} is not null
 
@@ -27,6 +30,7 @@ transaction_lines as (
 
     select transaction_id, line_id, subsidiary_id, amount, memo
     from {{ ref('stg_netsuite__transactionline') }}
+    where is_deleted = false
 
 ),
 

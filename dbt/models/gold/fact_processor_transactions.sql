@@ -50,11 +50,11 @@ receipts as (
     select transactions.external_id as charge_id, min(organizations.org_id) as org_id
     from {{ ref('stg_netsuite__transaction') }} as transactions
     inner join {{ ref('stg_netsuite__transactionline') }} as lines
-        on lines.transaction_id = transactions.transaction_id and lines.is_main_line
+        on lines.transaction_id = transactions.transaction_id and lines.is_main_line and lines.is_deleted = false
     inner join organizations
         on organizations.netsuite_subsidiary_id = lines.subsidiary_id
         and organizations.is_deleted = false
-    where {{ names_charge('transactions.external_id') }}
+    where {{ names_charge('transactions.external_id') }} and transactions.is_deleted = false
     group by transactions.external_id
 
 ),

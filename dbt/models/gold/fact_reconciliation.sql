@@ -61,7 +61,7 @@ netsuite_lines as (
 
     select transaction_id, sum(amount) as netsuite_amount, min(subsidiary_id) as netsuite_subsidiary_id
     from {{ ref('stg_netsuite__transactionline') }}
-    where is_main_line {{ and_of_changed_transaction('transaction_id', since) }}
+    where is_main_line and is_deleted = false {{ and_of_changed_transaction('transaction_id', since) }}
     group by transaction_id
 
 ),
@@ -82,7 +82,7 @@ posted as (
         currency_id,
         coalesce(_first_batch, _batch) as netsuite_batch
     from {{ ref('stg_netsuite__transaction') }}
-    where {{ names_item('external_id') }} {{ and_changed('external_id', since) }}
+    where {{ names_item('external_id') }} and is_deleted = false {{ and_changed('external_id', since) }}
 
 ),
 

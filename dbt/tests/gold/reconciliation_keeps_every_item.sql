@@ -11,9 +11,9 @@ with made_from as (
     select 'netsuite', currencies.currency_code, count(distinct transactions.transaction_id), sum(lines.amount)
     from {{ ref('stg_netsuite__transaction') }} as transactions
     left join {{ ref('stg_netsuite__transactionline') }} as lines
-        on lines.transaction_id = transactions.transaction_id and lines.is_main_line
+        on lines.transaction_id = transactions.transaction_id and lines.is_main_line and lines.is_deleted = false
     left join {{ ref('stg_netsuite__currency') }} as currencies on currencies.currency_id = transactions.currency_id
-    where {{ names_item('transactions.external_id') }}
+    where {{ names_item('transactions.external_id') }} and transactions.is_deleted = false
     group by currencies.currency_code
 
 ),

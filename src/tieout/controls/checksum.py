@@ -6,7 +6,7 @@ A row's key and described columns become one text. A column's part of it is
 - numbers:                all decimals of the declared scale
 - instants, timestamps:   seconds since 0001-01-01 00:00:00, instants in UTC, with six decimals
 - dates:                  days since 0001-01-01
-- booleans:               ``true``, ``false``
+- booleans:               ``true``, ``false``; of a mark of deletion NULL is ``false``, as in Silver
 - NULL of any of these:   ``~``
 
 and the parts are joined by ``|``. Trailing blanks of a char(n), which SQL holds to mean nothing, are left out.
@@ -190,6 +190,8 @@ def _trino_text(column: ColumnSpec, name: str) -> str:
         return f"cast(cast({name} as decimal({precision},{scale})) as varchar)"
     if column.type.startswith("char("):
         return f"trim(trailing ' ' from cast({name} as varchar))"
+    if column.marks_deletion:
+        return f"cast(coalesce({name}, false) as varchar)"
     match column.type:
         case "timestamptz" | "unix_time":
             return f"cast(cast({name} at time zone 'UTC' as timestamp(6)) as varchar)"

@@ -17,6 +17,7 @@ from tieout import connections
 from tieout.controls.checksum import BRONZE, HASH, POSTGRES, SILVER, Engine, key_columns
 from tieout.controls.layers import newest_versions
 from tieout.controls.literals import identifier
+from tieout.controls.totals import held_in_silver
 from tieout.sources import TableSpec
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def differing_rows(connection: psycopg.Connection, table: TableSpec, rows: int =
     bits = bucket_bits(rows)
     relation = f"{identifier(table.schema)}.{identifier(table.name)}"
     source = _Side(POSTGRES, table, relation, "true", bits, lambda sql: _in_source(connection, sql))
-    silver = _Side(SILVER, table, table.silver, "is_deleted = false", bits, connections.query)
+    silver = _Side(SILVER, table, table.silver, held_in_silver(table), bits, connections.query)
     with ThreadPoolExecutor(1) as pool:
         in_silver = pool.submit(silver.buckets)
         for buckets in _differing_buckets(source.buckets(), in_silver.result()):
@@ -71,7 +72,7 @@ def differing_deliveries(table: TableSpec, limit: int) -> list[DifferingRow]:
     names = [f"k{number}" for number in range(len(key_columns(table)))]
     shown = ", ".join(f"coalesce(came.{name}, held.{name})" for name in names)
     came = keys(BRONZE, BRONZE.hashed(table, f"({newest_versions(table)})"))
-    held = keys(SILVER, SILVER.hashed(table, table.silver, "is_deleted = false"))
+    held = keys(SILVER, SILVER.hashed(table, table.silver, held_in_silver(table)))
     rows = connections.query(
         f"select came.key is null, held.key is null, {shown} "
         f"from ({came}) as came full outer join ({held}) as held on came.key = held.key "

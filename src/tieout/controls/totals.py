@@ -23,7 +23,7 @@ from tieout.controls.checksum import HASH, POSTGRES, SILVER, Engine
 from tieout.controls.literals import identifier, literal
 from tieout.controls.ops import ControlTotal
 from tieout.errors import ConfigError
-from tieout.sources import TableSpec
+from tieout.sources import DELETED, TableSpec
 
 if TYPE_CHECKING:
     import psycopg
@@ -54,7 +54,7 @@ def source_totals(
 def silver_totals(
     tables: Sequence[TableSpec], months: Mapping[TableSpec, Months] = _WHOLE
 ) -> dict[TableSpec, dict[str, Decimal]]:
-    """{table: {measure: value}} of the rows that are not deleted, of all tables in few Trino queries.
+    """{table: {measure: value}} of the rows that the source should have, of all tables in few Trino queries.
 
     months: of tables that are measured by month.
     """
@@ -63,13 +63,20 @@ def silver_totals(
     width = max(len(table.money) for table in tables)
     selects = []
     for number, table in enumerate(tables):
-        select = select_totals(table, SILVER, table.silver, "is_deleted = false", width, months.get(table))
+        select = select_totals(table, SILVER, table.silver, held_in_silver(table), width, months.get(table))
         selects.append(f"select {number} as number, t.* from ({select}) t")
     rows = united(selects, _TOTALS_AT_ONCE)
     return {
         table: measures(table, [row[1:] for row in rows if row[0] == number], months.get(table))
         for number, table in enumerate(tables)
     }
+
+
+def held_in_silver(table: TableSpec) -> str:
+    """The condition on Silver's rows that the source should have too: without those that it has deleted, unless their
+    deletion came as a row of a file, which is compared like any other.
+    """
+    return "true" if any(column.marks_deletion for column in table.columns) else f"{DELETED} = false"
 
 
 def united(selects: Sequence[str], at_once: int) -> list[tuple]:

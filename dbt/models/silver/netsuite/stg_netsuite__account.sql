@@ -25,7 +25,7 @@ final as (
         isinactive as is_inactive,
 
         -- lineage
-        false as is_deleted,
+        coalesce(deleted, false) as is_deleted,
         _batch,
         _extracted_at,
         _file,

@@ -27,7 +27,7 @@ final as (
         isadjust as is_adjustment,
 
         -- lineage
-        false as is_deleted,
+        coalesce(deleted, false) as is_deleted,
         _batch,
         _extracted_at,
         _file,

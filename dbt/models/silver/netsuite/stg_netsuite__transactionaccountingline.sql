@@ -26,7 +26,7 @@ final as (
         posting as is_posting,
 
         -- lineage
-        false as is_deleted,
+        coalesce(deleted, false) as is_deleted,
         _batch,
         _extracted_at,
         _file,

@@ -31,7 +31,7 @@ final as (
         taxline as is_tax_line,
 
         -- lineage
-        false as is_deleted,
+        coalesce(deleted, false) as is_deleted,
         _batch,
         _extracted_at,
         _file,

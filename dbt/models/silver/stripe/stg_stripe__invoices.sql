@@ -44,7 +44,7 @@ final as (
         source.is_currency_known,
 
         -- lineage
-        false as is_deleted,
+        coalesce(source.deleted, false) as is_deleted,
         source._batch,
         source._extracted_at,
         source._file,
