@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -25,7 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
-from benchmarks import _report
+from benchmarks import _memory, _report
 from benchmarks._report import Figure
 
 from tieout import connections
@@ -214,9 +213,7 @@ def child() -> None:
         replace_files(table, AlwaysTrue(), stream.written.files)
     seconds = time.perf_counter() - started
     catalog.drop_table(("scratch", "bench_transactions"))
-    # Linux counts kibibytes, macOS bytes.
-    unit = 1024 if sys.platform == "linux" else 1024 * 1024
-    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit)
+    print(seconds, _memory.peak_mib())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ tables, keys and triggers; the generator makes its rows on the way, and the extr
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import boto3
-from benchmarks import _report
+from benchmarks import _memory, _report
 from benchmarks._report import Figure
 from psycopg import sql
 
@@ -88,7 +87,7 @@ def reload(folder: Path) -> float:
 
 def report(rows: int, summary: Summary, peer: float) -> None:
     stored = summary.inserted.total()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    peak = _memory.peak_mib()
     print(
         f"{rows:,} rows asked for: {stored:,} in the database, {summary.delivered.total():,} in {summary.files} files, "
         f"in {summary.seconds:.1f} s; {summary.rows / summary.seconds:,.0f} rows/s; peak memory {peak} MiB"

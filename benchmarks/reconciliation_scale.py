@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 
-from benchmarks import _report
+from benchmarks import _memory, _report
 from benchmarks._stack import own_stack
 
 DAY = date(2026, 10, 31)
@@ -117,8 +116,7 @@ def extract(source: str) -> None:
     from tieout.extract.landing import extract_landing
 
     extract_landing(source, Batch.of(str(DAY), "bench"))
-    # Linux counts kibibytes, macOS bytes.
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "linux" else 1024 * 1024))
+    print(_memory.peak_mib())
 
 
 def tie_out_of(batch) -> int:
