@@ -137,7 +137,8 @@ def _account() -> pwd.struct_passwd | None:
 
 def _unprivileged(command: Sequence[str]) -> list[str]:
     """``command`` with an environment of its own and, for root, another account."""
-    clean = ["/usr/bin/env", "-i", "LC_ALL=C", f"PATH={os.environ.get('PATH', '/usr/bin:/bin')}", *command]
+    # Not the caller's PATH: from a shell that has another one, the stack would seem to run with other settings.
+    clean = ["/usr/bin/env", "-i", "LC_ALL=C", f"PATH={os.defpath}", *command]
     account = _account()
     if account is None:
         return clean

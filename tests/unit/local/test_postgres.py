@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pwd
 from pathlib import Path
 
@@ -28,6 +29,12 @@ def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_ordinary_user_runs_it_directly(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert postgres.program().command[0] == "/usr/bin/env"
+
+
+def test_it_is_the_same_stack_from_a_shell_with_another_path(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = postgres.program().command
+    monkeypatch.setenv("PATH", f"/another:{os.environ['PATH']}")
+    assert postgres.program().command == command
 
 
 def test_root_gives_it_another_account(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
