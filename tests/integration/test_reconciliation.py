@@ -16,6 +16,7 @@ from tests.lake import fresh_app_database, fresh_lake
 from tieout import connections
 from tieout.batch import Batch
 from tieout.controls.drift import DIFFERENT, DifferingRow, differing_deliveries
+from tieout.controls.identities import identity_totals, load_identities
 from tieout.controls.layers import newest_totals
 from tieout.controls.totals import silver_totals
 from tieout.extract.landing import extract_landing
@@ -28,6 +29,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("stack")]
 ONE, TWO, THREE = (f"00000000-0000-0000-0000-00000000000{number}" for number in (1, 2, 3))
 MONDAY, TUESDAY, THURSDAY = "2026-11-02", "2026-11-03", "2026-11-05"
 FACT, LEAKAGE = "lake.gold_candidate.fact_reconciliation", "lake.gold_candidate.fact_leakage_daily"
+TIED = ("fact_reconciliation", "fact_erp_postings")
+POSTINGS = "lake.gold_candidate.fact_erp_postings"
 MODELS = ("+fact_reconciliation", "+fact_leakage_daily")
 USD = {
     **{"id": 1, "name": "US dollar", "symbol": "USD", "currencyprecision": 2, "isbasecurrency": "T"},
@@ -58,6 +61,15 @@ def receipt(number: int, source: str | None, at: str, dollars: int) -> tuple[dic
         "linelastmodifieddate": at,
     }
     return header, line
+
+
+def postings(number: int, dollars: int) -> list[dict[str, Any]]:
+    """What a receipt posts: to the bank, and to what was received."""
+    given = {"accountingbook": 1, "debit": None, "credit": None, "netamount": None, "exchangerate": "1", "posting": "T"}
+    return [
+        {"transaction": number, "transactionline": line, "account": 10 + line, "amount": f"{amount}.00", **given}
+        for line, amount in enumerate((dollars, -dollars))
+    ]
 
 
 def no_main_line(number: int, at: str, dollars: int) -> tuple[None, dict[str, Any]]:
@@ -334,15 +346,24 @@ def test_what_netsuite_deletes_is_in_no_books_any_more():
     restored = [tuple(row | {"_fivetran_deleted": "FALSE"} for row in receipts[1])]
     # of a transaction that is gone, a connector may leave the lines as they were
     deleted[2] = deleted[2][0], receipts[4][1]
-    held = []
-    for day, came in zip(days, ([*receipts.values()], deleted, restored), strict=True):
+    posted = [*postings(1, 10), *postings(2, 20), *postings(3, 20), *postings(4, 30)]
+    taken_back = [row | {"deleted": "T"} for row in postings(3, 20)]
+    select = ("--select", *MODELS, "+fact_erp_postings")
+    held, books = [], []
+    for day, came, entries in zip(
+        days, ([*receipts.values()], deleted, restored), (posted, taken_back, []), strict=True
+    ):
         deliver("netsuite/transaction", day, [header for header, _ in came])
         deliver("netsuite/transactionline", day, [line for _, line in came])
+        deliver("netsuite/transactionaccountingline", day, entries)
         deliver("netsuite/currency", day, [USD])
         deliver("stripe/balance_transactions", day, movements)
         for source in ("stripe", "netsuite"):
             extract_landing(source, Batch.of(day, f"run {day}"))
-        build(PROJECT, day, "--select", *MODELS, "--exclude-resource-type", "unit_test", narrow_from_rows=1)
+        build(PROJECT, day, *select, "--exclude-resource-type", "unit_test", narrow_from_rows=1)
+        totals = identity_totals([one for one in load_identities() if one.entity in TIED])
+        assert [one.name for one, (silver, gold) in totals.items() if silver != gold] == []
+        books.append({number for (number,) in connections.query(f"select netsuite_transaction_id from {POSTINGS}")})
         rows = connections.query(
             f"select source_id, occurrence, status, previous_status, status_since, leakage_amount from {FACT}"
         )
@@ -359,6 +380,7 @@ def test_what_netsuite_deletes_is_in_no_books_any_more():
     }
     again = without | {("ch_gone", 1): ("perfect_match", "missing_in_erp", days[2], 0)}
     assert held == [at_first, without, again]
+    assert books == [{1, 2, 3, 4}, {2}, {1, 2}]
 
     in_order = items()
     build(PROJECT, days[2], "--full-refresh", "--select", *MODELS, "--exclude-resource-type", "unit_test", "test")
