@@ -41,6 +41,7 @@
         when is_duplicate_in_erp then 'duplicate_in_erp'
         when is_missing_in_erp then 'missing_in_erp'
         when is_missing_in_billing then 'missing_in_billing'
+        when is_removed_from_erp then 'removed_from_erp'
         when is_currency_mismatch then 'currency_mismatch'
         when is_amount_mismatch then 'amount_mismatch'
         when is_timing_difference then 'timing_difference'
@@ -69,9 +70,10 @@
 {%- endmacro %}
 
 
-{# What is late only is settled: both sides have it, and agree. What is labelled wrongly waits for its label. #}
+{# What is late only is settled: both sides have it, and agree; so is what neither has any more. What is labelled wrongly
+   waits for its label. #}
 {% macro is_unsettled(status) -%}
-    {{ status }} not in ('perfect_match', 'timing_difference')
+    {{ status }} not in ('perfect_match', 'timing_difference', 'removed_from_erp')
 {%- endmacro %}
 
 
@@ -139,6 +141,7 @@
             transaction,
             id,
             if(mainline and coalesce(deleted, false) = false, foreignamount) as amount,
+            subsidiary,
             _batch,
             _file,
             _extracted_at,
@@ -188,43 +191,70 @@
 {% endmacro %}
 
 
-{# Items that a NetSuite transaction named until a batch gave it another external id, or none:
-   source_id, currency_code, left_batch (the newest), left_amount (of the transaction's main lines until then).
-   since: what last_built() gave. #}
+{# NetSuite transactions that a batch deleted, or gave another external id or none, once for each item that they named:
+   transaction_id, source_id, netsuite_posted_at, currency_code, subsidiary_id, first_batch, left_batch (the newest that
+   took it away), left_amount (of its main lines until then). since: what last_built() gave. #}
 {% macro netsuite_departures(since) %}
     select
+        departures.transaction_id,
         departures.source_id,
+        {{ netsuite_posted_at('transactions') }} as netsuite_posted_at,
         currencies.currency_code,
-        max(departures.left_batch) as left_batch,
-        -- of two that left at once the first was the item's pair
-        max_by(departures.left_amount, row(departures.left_batch, -departures.transaction_id)) as left_amount
-    from (
-        select transaction_id, source_id, currency_id, left_batch, coalesce(sum(amount), 0) as left_amount
+        departures.subsidiary_id,
+        coalesce(transactions._first_batch, transactions._batch) as first_batch,
+        departures.left_batch,
+        departures.left_amount
+    from {{ ref('stg_netsuite__transaction') }} as transactions
+    inner join (
+        select
+            transaction_id,
+            source_id,
+            currency_id,
+            left_batch,
+            coalesce(sum(amount), 0) as left_amount,
+            min(subsidiary_id) as subsidiary_id
         from (
             select
                 headers.transaction_id,
                 headers.source_id,
                 headers.currency_id,
                 headers.left_batch,
-                max_by(lines.amount, row(lines._file, lines._extracted_at, lines._line)) as amount
-            from (
+                max_by(lines.amount, {{ delivered('lines') }}) as amount,
+                max_by(lines.subsidiary, {{ delivered('lines') }}) as subsidiary_id
+            from {{ netsuite_main_amounts() }} as lines
+            -- there are few of them: what they are looks up their lines, not the other way round
+            right join (
                 select
                     id as transaction_id,
                     previous_externalid as source_id,
-                    previous_currency as currency_id,
-                    _batch as left_batch
+                    max_by(previous_currency, _batch) as currency_id,
+                    max(_batch) as left_batch
                 from ({{ netsuite_headers(since) }})
-                where {{ names_item('previous_externalid') }} and externalid is distinct from previous_externalid
-            ) as headers
-            inner join {{ netsuite_main_amounts() }} as lines
-                on lines.transaction = headers.transaction_id and lines._batch < headers.left_batch
+                where {{ names_item('previous_externalid') }}
+                    and externalid is distinct from previous_externalid
+                    {{ and_changed('previous_externalid', since) }}
+                group by id, previous_externalid
+            ) as headers on headers.transaction_id = lines.transaction and headers.left_batch > lines._batch
             group by headers.transaction_id, headers.source_id, headers.currency_id, headers.left_batch, lines.id
         )
         group by transaction_id, source_id, currency_id, left_batch
-    ) as departures
-    inner join {{ ref('stg_netsuite__currency') }} as currencies on currencies.currency_id = departures.currency_id
-    group by departures.source_id, currencies.currency_code
+    ) as departures on departures.transaction_id = transactions.transaction_id
+    left join {{ ref('stg_netsuite__currency') }} as currencies on currencies.currency_id = departures.currency_id
+    -- what came back never left
+    where transactions.is_deleted or transactions.external_id is distinct from departures.source_id
 {% endmacro %}
+
+
+{# Which of a row's deliveries is newer. #}
+{% macro delivered(rows) -%}
+    row({{ rows }}._file, {{ rows }}._extracted_at, {{ rows }}._line)
+{%- endmacro %}
+
+
+{# When NetSuite booked a transaction: when it was entered, else its date. #}
+{% macro netsuite_posted_at(transactions) -%}
+    with_timezone(coalesce({{ transactions }}.created_at, {{ transactions }}.transaction_date), 'UTC')
+{%- endmacro %}
 
 
 {% macro and_of_changed_transaction(column, since) -%}

@@ -365,21 +365,31 @@ def test_what_netsuite_deletes_is_in_no_books_any_more():
         assert [one.name for one, (silver, gold) in totals.items() if silver != gold] == []
         books.append({number for (number,) in connections.query(f"select netsuite_transaction_id from {POSTINGS}")})
         rows = connections.query(
-            f"select source_id, occurrence, status, previous_status, status_since, leakage_amount from {FACT}"
+            "select source_id, occurrence, status, previous_status, status_since, leakage_amount, "
+            f"previous_variance_amount, resolved_by_batch, org_id from {FACT}"
         )
-        held.append({tuple(row[:2]): (*row[2:4], str(row[4]), row[5]) for row in rows})
+        held.append({tuple(row[:2]): (*row[2:4], str(row[4]), *row[5:7], row[7] and str(row[7])) for row in rows})
+        # also of what has no transaction any more: by its subsidiary
+        assert {row[8] for row in rows} == {ONE}
     at_first = {
-        ("ch_gone", 1): ("perfect_match", None, MONDAY, 0),
-        ("ch_twice", 1): ("perfect_match", None, MONDAY, 0),
-        ("ch_twice", 2): ("duplicate_in_erp", None, MONDAY, 20),
-        ("ch_unbilled", 1): ("missing_in_billing", None, MONDAY, 30),
+        ("ch_gone", 1): ("perfect_match", None, MONDAY, 0, None, MONDAY),
+        ("ch_twice", 1): ("perfect_match", None, MONDAY, 0, None, MONDAY),
+        ("ch_twice", 2): ("duplicate_in_erp", None, MONDAY, 20, None, None),
+        ("ch_unbilled", 1): ("missing_in_billing", None, MONDAY, 30, None, None),
     }
     without = {
-        ("ch_gone", 1): ("missing_in_erp", "perfect_match", TUESDAY, 10),
-        ("ch_twice", 1): ("perfect_match", None, MONDAY, 0),
+        ("ch_gone", 1): ("missing_in_erp", "perfect_match", TUESDAY, 10, 0, None),
+        ("ch_twice", 1): ("perfect_match", None, MONDAY, 0, None, MONDAY),
+        ("ch_twice", 2): ("removed_from_erp", "duplicate_in_erp", TUESDAY, 0, -20, TUESDAY),
+        ("ch_unbilled", 1): ("removed_from_erp", "missing_in_billing", TUESDAY, 0, -30, TUESDAY),
     }
-    again = without | {("ch_gone", 1): ("perfect_match", "missing_in_erp", days[2], 0)}
+    again = without | {("ch_gone", 1): ("perfect_match", "missing_in_erp", days[2], 0, 10, days[2])}
     assert held == [at_first, without, again]
+    settled = leakage(TUESDAY)
+    assert (settled["duplicate_in_erp"], settled["missing_in_billing"]) == (
+        (0, 0, 0, 1, Decimal(0), Decimal(0)),
+        (0, 0, 0, 1, Decimal(0), Decimal(0)),
+    )
     assert books == [{1, 2, 3, 4}, {2}, {1, 2}]
 
     in_order = items()

@@ -3,9 +3,9 @@
     meta={'changed_keys': 'changed_reconciliation'},
 ) }}
 {%- set since = last_built() %}
-{%- set is_missing = 'netsuite.netsuite_transaction_id is null' %}
-{#- what took an item's transaction away corrected the item, too #}
-{%- set corrected_batch = 'if(' ~ is_missing ~ ', stripe.left_batch, netsuite.corrected_batch)' %}
+{%- set lacks_its_pair = 'stripe.balance_transaction_id is not null and netsuite.netsuite_transaction_id is null' %}
+{%- set was_in_another_currency = 'coalesce(netsuite.netsuite_currency <> stripe.stripe_currency, true)' %}
+{%- set is_left_over = 'balance_transaction_id is null and netsuite_transaction_id is not null' %}
 
 with billed as (
 
@@ -33,27 +33,11 @@ billed_again as (
 
 ),
 
-departures as (
-
-    {{ netsuite_departures(since) }}
-
-),
-
 stripe as (
 
-    select
-        billed.*,
-        coalesce(billed_again.occurrence, 1) as occurrence,
-        departures.left_batch,
-        departures.left_amount
+    select billed.*, coalesce(billed_again.occurrence, 1) as occurrence
     from billed
     left join billed_again on billed_again.balance_transaction_id = billed.balance_transaction_id
-    left join departures
-        on departures.source_id = billed.source_id
-        -- in another currency the books never had it
-        and departures.currency_code = billed.stripe_currency
-        -- while one is there, it is the first's pair
-        and coalesce(billed_again.occurrence, 1) = 1
 
 ),
 
@@ -78,10 +62,10 @@ posted as (
     select
         transaction_id,
         external_id as source_id,
-        with_timezone(coalesce(created_at, transaction_date), 'UTC') as netsuite_posted_at,
+        {{ netsuite_posted_at('transactions') }} as netsuite_posted_at,
         currency_id,
         coalesce(_first_batch, _batch) as netsuite_batch
-    from {{ ref('stg_netsuite__transaction') }}
+    from {{ ref('stg_netsuite__transaction') }} as transactions
     where {{ names_item('external_id') }} and is_deleted = false {{ and_changed('external_id', since) }}
 
 ),
@@ -93,6 +77,34 @@ posted_again as (
         row_number() over (partition by source_id order by netsuite_posted_at, transaction_id) as occurrence
     from posted
     where {{ may_come_again('source_id', 'posted') }}
+
+),
+
+departures as (
+
+    {{ netsuite_departures(since) }}
+
+),
+
+departed as (
+
+    -- numbered after the transactions that are there: the newest takes the place of one that Stripe's item lacks
+    select
+        departures.*,
+        count(posted.transaction_id) + row_number() over (
+            partition by departures.source_id order by departures.left_batch desc, departures.transaction_id
+        ) as occurrence
+    from posted
+    right join departures on departures.source_id = posted.source_id
+    group by
+        departures.transaction_id,
+        departures.source_id,
+        departures.netsuite_posted_at,
+        departures.currency_code,
+        departures.subsidiary_id,
+        departures.first_batch,
+        departures.left_batch,
+        departures.left_amount
 
 ),
 
@@ -114,6 +126,21 @@ netsuite as (
     left join netsuite_lines as lines on lines.transaction_id = posted.transaction_id
     left join {{ ref('stg_netsuite__currency') }} as currencies on currencies.currency_id = posted.currency_id
     left join corrections on corrections.transaction_id = posted.transaction_id
+
+    union all
+
+    select
+        null as netsuite_transaction_id,
+        source_id,
+        netsuite_posted_at,
+        currency_code as netsuite_currency,
+        null as netsuite_amount,
+        subsidiary_id as netsuite_subsidiary_id,
+        first_batch as netsuite_batch,
+        left_batch as corrected_batch,
+        left_amount as previous_amount,
+        occurrence
+    from departed
 
 ),
 
@@ -171,49 +198,69 @@ newest_day as (
 
 ),
 
-paired as (
+sides as (
 
     -- the first of each side is a pair, and so is the second; an ERP transaction that is left over is a duplicate
     select
         coalesce(stripe.source_id, netsuite.source_id) as source_id,
-        {{ item_type('stripe.type', 'netsuite.source_id') }} as item_type,
         coalesce(stripe.occurrence, netsuite.occurrence) as occurrence,
+        stripe.type,
         stripe.balance_transaction_id,
+        stripe.stripe_created_at,
+        stripe.stripe_currency,
+        stripe.stripe_amount,
+        stripe.stripe_batch,
         netsuite.netsuite_transaction_id,
         netsuite.netsuite_subsidiary_id,
-        stripe.stripe_created_at,
-        netsuite.netsuite_posted_at,
-        date_diff('second', stripe.stripe_created_at, netsuite.netsuite_posted_at) as posting_delay_seconds,
-        stripe.stripe_currency,
-        netsuite.netsuite_currency,
-        stripe.stripe_amount,
         netsuite.netsuite_amount,
-        cast(coalesce(stripe.stripe_created_at, netsuite.netsuite_posted_at) as date) as item_date,
-        cast(least(
-            coalesce(stripe.stripe_created_at, netsuite.netsuite_posted_at),
-            coalesce(netsuite.netsuite_posted_at, stripe.stripe_created_at)
-        ) as date) as first_seen_on,
-        greatest(
-            cast(coalesce(stripe.stripe_created_at, netsuite.netsuite_posted_at) as date),
-            cast(coalesce(netsuite.netsuite_posted_at, stripe.stripe_created_at) as date),
-            coalesce({{ corrected_batch }}, date '0001-01-01')
-        ) as status_since,
-        least(
-            coalesce(stripe.stripe_batch, netsuite.netsuite_batch),
-            coalesce(netsuite.netsuite_batch, stripe.stripe_batch)
-        ) as first_seen_batch,
-        greatest(
-            coalesce(stripe.stripe_batch, netsuite.netsuite_batch),
-            coalesce(netsuite.corrected_batch, netsuite.netsuite_batch, stripe.stripe_batch)
-        ) as newest_batch,
-        {{ corrected_batch }} as corrected_batch,
-        if({{ is_missing }}, stripe.left_amount, netsuite.previous_amount) as previous_amount,
-        {{ is_missing }} as is_missing_in_erp,
-        stripe.balance_transaction_id is null and netsuite.occurrence = 1 as is_missing_in_billing,
-        stripe.balance_transaction_id is null and netsuite.occurrence > 1 as is_duplicate_in_erp,
-        stripe.balance_transaction_id is not null and netsuite.netsuite_transaction_id is not null as is_pair
+        if({{ lacks_its_pair }}, null, netsuite.netsuite_posted_at) as netsuite_posted_at,
+        if({{ lacks_its_pair }}, null, netsuite.netsuite_currency) as netsuite_currency,
+        if({{ lacks_its_pair }}, null, netsuite.netsuite_batch) as netsuite_batch,
+        -- in another currency the books never had it
+        if({{ lacks_its_pair }} and {{ was_in_another_currency }}, null, netsuite.corrected_batch) as corrected_batch,
+        if({{ lacks_its_pair }} and {{ was_in_another_currency }}, null, netsuite.previous_amount) as previous_amount
     from stripe
     full join netsuite on netsuite.source_id = stripe.source_id and netsuite.occurrence = stripe.occurrence
+
+),
+
+paired as (
+
+    select
+        source_id,
+        {{ item_type('type', 'source_id') }} as item_type,
+        occurrence,
+        balance_transaction_id,
+        netsuite_transaction_id,
+        netsuite_subsidiary_id,
+        stripe_created_at,
+        netsuite_posted_at,
+        date_diff('second', stripe_created_at, netsuite_posted_at) as posting_delay_seconds,
+        stripe_currency,
+        netsuite_currency,
+        stripe_amount,
+        netsuite_amount,
+        cast(coalesce(stripe_created_at, netsuite_posted_at) as date) as item_date,
+        cast(least(
+            coalesce(stripe_created_at, netsuite_posted_at), coalesce(netsuite_posted_at, stripe_created_at)
+        ) as date) as first_seen_on,
+        greatest(
+            cast(coalesce(stripe_created_at, netsuite_posted_at) as date),
+            cast(coalesce(netsuite_posted_at, stripe_created_at) as date),
+            coalesce(corrected_batch, date '0001-01-01')
+        ) as status_since,
+        least(coalesce(stripe_batch, netsuite_batch), coalesce(netsuite_batch, stripe_batch)) as first_seen_batch,
+        greatest(
+            coalesce(stripe_batch, netsuite_batch), coalesce(corrected_batch, netsuite_batch, stripe_batch)
+        ) as newest_batch,
+        corrected_batch,
+        previous_amount,
+        balance_transaction_id is not null and netsuite_transaction_id is null as is_missing_in_erp,
+        {{ is_left_over }} and occurrence = 1 as is_missing_in_billing,
+        {{ is_left_over }} and occurrence > 1 as is_duplicate_in_erp,
+        balance_transaction_id is null and netsuite_transaction_id is null as is_removed_from_erp,
+        balance_transaction_id is not null and netsuite_transaction_id is not null as is_pair
+    from sides
 
 ),
 
@@ -295,6 +342,7 @@ counted as (
         case
             -- what was given an item's id later was no item before
             when status_since = first_seen_on or (not is_pair and previous_amount is null) then null
+            when is_removed_from_erp then if(occurrence = 1, 'missing_in_billing', 'duplicate_in_erp')
             when previous_amount is not null and status_since = corrected_batch then case
                 when balance_transaction_id is null then status
                 when stripe_amount = previous_amount then 'perfect_match'
@@ -368,6 +416,7 @@ final as (
         counted.is_missing_in_erp,
         counted.is_missing_in_billing,
         counted.is_duplicate_in_erp,
+        counted.is_removed_from_erp,
         counted.is_currency_mismatch,
         counted.is_amount_mismatch,
         counted.is_timing_difference,
