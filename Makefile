@@ -28,6 +28,6 @@ status: .venv/.synced  # each service's state, address, version and memory
 lint: .venv/.synced  # style of Python and YAML
 	$(RUN)ruff check && $(RUN)ruff format --check && $(RUN)yamllint --strict .
 
-bench: up  # each benchmark prints a ratio against a peer run beside it; docs/benchmarks.md gets the results
+bench: .venv/.synced  # each benchmark prints a ratio against a peer run beside it; docs/benchmarks.md gets the results
 	$(UV) sync --frozen --group bench
 	$(foreach file,$(wildcard benchmarks/[a-z]*.py),$(RUN)python -m $(subst /,.,$(basename $(file))) &&) $(RUN)python -m benchmarks._report

@@ -13,15 +13,16 @@ PORT_OFFSET = 3000
 
 
 @contextmanager
-def own_stack(heap: str = "8G", port_offset: int = PORT_OFFSET) -> Iterator[None]:
-    """The stack in .tieout-bench, removed at the end. heap: Trino's, unless TIEOUT_TRINO_HEAP says otherwise."""
+def own_stack(heap: str | None = None, port_offset: int = PORT_OFFSET) -> Iterator[None]:
+    """The stack in .tieout-bench, removed at the end. heap: Trino's, where the default is too small for the data."""
     from tieout.local.progress import Board
     from tieout.local.stack import down, up
 
     home = PROJECT_ROOT / ".tieout-bench"
     os.environ["TIEOUT_HOME"] = str(home)
     os.environ["AIRFLOW_HOME"] = str(home / "airflow")
-    os.environ.setdefault("TIEOUT_TRINO_HEAP", heap)
+    if heap:
+        os.environ.setdefault("TIEOUT_TRINO_HEAP", heap)
     for name in ("postgres_port", "minio_port", "minio_console_port", "trino_port", "airflow_port"):
         os.environ[f"TIEOUT_{name.upper()}"] = str(Settings.model_fields[name].default + port_offset)
     get_settings.cache_clear()

@@ -1,8 +1,9 @@
 """The detectors on generated companies with labelled anomalies, beside a plain z-score on the same rows.
 
-Run it on a stack that is up: python -m benchmarks.anomalies [--plot] [seed ...]. Each seed makes two companies of two
-years, one with anomalies and one without. Both go straight into tables like Silver's, in a schema of this benchmark's
-own; fact_payments and fact_ar_aging are made by the dbt models' own SQL; then every detector runs as of the last day.
+python -m benchmarks.anomalies [--plot] [seed ...]. Each seed makes two companies of two years, one with anomalies and
+one without. Both go straight into tables like Silver's; fact_payments and fact_ar_aging are made by the dbt models' own
+SQL; then every detector runs as of the last day. The stack is one of the benchmark's own, in .tieout-bench, and is
+removed.
 
 An alert is true where its kind and subject carry a label. One of another kind on a row that an anomaly brought (the
 allocation above a bill that was paid twice, the day on which an unusual payment was made) counts neither way; all
@@ -25,6 +26,7 @@ from typing import Any
 
 import pyarrow as pa
 from benchmarks import _report
+from benchmarks._stack import own_stack
 
 from tieout.connections import execute, iceberg_catalog
 from tieout.generate.life import Life
@@ -360,7 +362,6 @@ def _flows() -> str:
 
 if __name__ == "__main__":
     asked = [argument for argument in sys.argv[1:] if argument != "--plot"]
-    main(
-        tuple(map(int, asked)) or SEEDS,
-        PROJECT_ROOT / "docs" / "images" / "anomalies-alerts.png" if "--plot" in sys.argv else None,
-    )
+    plot = PROJECT_ROOT / "docs" / "images" / "anomalies-alerts.png" if "--plot" in sys.argv else None
+    with own_stack():
+        main(tuple(map(int, asked)) or SEEDS, plot)

@@ -69,7 +69,7 @@ class Measured:
 
 def main(case: Case, invoices: int) -> None:
     started = time.perf_counter()
-    with own_stack(), by_month():
+    with own_stack(heap="8G"), by_month():
         short, long = (one_history(years, invoices, case.changed) for years in YEARS)
     report(case, short, long)
     print(f"the benchmark took {(time.perf_counter() - started) / 60:.0f} minutes")

@@ -1,12 +1,13 @@
 """A Postgres table to Bronze, beside psql's COPY of it to /dev/null, which is the limit, and beside dlt.
 
-python -m benchmarks.extraction [rows], on a stack that is up. The table has 8 columns: text key, uuid, numeric(19,4),
-char(3), text, two timestamptz, text. All write Parquet into MinIO and commit it: Tieout to an Iceberg table, dlt, with
-its pyarrow and its connectorx backend, to its file system destination. Seconds are the median of three runs of each, in
-turn, from the first byte asked for to the commit. Memory is the peak of a process that does nothing else, as the system
-keeps it, and the most that its children were seen to hold. Tieout extracts a table 20/3 as long, too, for its memory.
+python -m benchmarks.extraction [rows]. The table has 8 columns: text key, uuid, numeric(19,4), char(3), text, two
+timestamptz, text. All write Parquet into MinIO and commit it: Tieout to an Iceberg table, dlt, with its pyarrow and its
+connectorx backend, to its file system destination. Seconds are the median of three runs of each, in turn, from the
+first byte asked for to the commit. Memory is the peak of a process that does nothing else, as the system keeps it, and
+the most that its children were seen to hold. Tieout extracts a table 20/3 as long, too, for its memory.
 
 dlt runs by `uv run --script` in an environment of its own (benchmarks/peers/dlt_extract.py); without uv it is left out.
+The stack is one of the benchmark's own, in .tieout-bench, and is removed.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pathlib import Path
 import psutil
 from benchmarks import _memory, _report
 from benchmarks._report import Figure
+from benchmarks._stack import own_stack
 
 from tieout import connections
 from tieout.settings import PROJECT_ROOT, get_settings
@@ -217,4 +219,8 @@ def child() -> None:
 
 
 if __name__ == "__main__":
-    child() if sys.argv[1:] == ["--child"] else main(int(sys.argv[1]) if sys.argv[1:] else 1_500_000)
+    if sys.argv[1:] == ["--child"]:
+        child()
+    else:
+        with own_stack():
+            main(int(sys.argv[1]) if sys.argv[1:] else 1_500_000)

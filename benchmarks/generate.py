@@ -1,7 +1,8 @@
 """`tieout generate` into a database and a bucket of its own, beside psql's \\copy of the same rows into an empty copy.
 
-Run it on a stack that is up: python -m benchmarks.generate [rows]. The peer reads ready CSV files and has the same
-tables, keys and triggers; the generator makes its rows on the way, and the extracts and the truth with them.
+python -m benchmarks.generate [rows]. The peer reads ready CSV files and has the same tables, keys and triggers; the
+generator makes its rows on the way, and the extracts and the truth with them. The stack is one of the benchmark's own,
+in .tieout-bench, and is removed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 import boto3
 from benchmarks import _memory, _report
 from benchmarks._report import Figure
+from benchmarks._stack import own_stack
 from psycopg import sql
 
 from tieout import connections
@@ -114,4 +116,5 @@ def main(rows: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+    with own_stack():
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)

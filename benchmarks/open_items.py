@@ -1,8 +1,9 @@
 """What open invoices add to the cash forecast: real receivables, beside the models that see past cash alone.
 
-python -m benchmarks.open_items [--data folder of the data], on a stack that is up. IBM's sample of accounts receivable:
-2,466 invoices of 100 customers, each paid whole on one day, which is taken as the day the bank booked it. Every model
-forecasts the 91 days after each of four days that lie 91 days apart, seeing only what was known on that day.
+python -m benchmarks.open_items [--data folder of the data]. IBM's sample of accounts receivable: 2,466 invoices of 100
+customers, each paid whole on one day, which is taken as the day the bank booked it. Every model forecasts the 91 days
+after each of four days that lie 91 days apart, seeing only what was known on that day. The stack is one of the
+benchmark's own, in .tieout-bench, and is removed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 from benchmarks import _report
+from benchmarks._stack import own_stack
 
 from tieout.connections import execute, iceberg_catalog
 from tieout.ml import lake
@@ -130,4 +132,6 @@ def write(entity: str, rows: list[tuple[Any, ...]]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    main(parser.parse_args().data)
+    folder = parser.parse_args().data
+    with own_stack():
+        main(folder)

@@ -152,7 +152,7 @@ class Run:
 
 
 def main(rows: int) -> None:
-    with own_stack():
+    with own_stack(heap="8G"):
         build_silver(rows)
         measure(rows)
 

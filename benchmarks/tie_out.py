@@ -1,8 +1,9 @@
 """A tie-out of one table on Postgres and Trino at once, beside the two engines' plain count and sum of it.
 
-Run it on a stack that is up: python -m benchmarks.tie_out [rows]. Both sides are measured at once, as a run does; each
-figure is the median of three, ours and the plain one in turn. Then rows are changed at the source, and the time to find
-them is taken.
+python -m benchmarks.tie_out [rows]. Both sides are measured at once, as a run does; each figure is the median of three,
+ours and the plain one in turn, after one of each on the Trino that was just started: a run ties out at its end. Then
+rows are changed at the source, and the time to find them is taken. The stack is one of the benchmark's own, in
+.tieout-bench, and is removed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks import _report
+from benchmarks._stack import own_stack
 from benchmarks.extraction import COLUMNS
 
 from tieout import connections
@@ -23,6 +25,7 @@ from tieout.controls.totals import silver_totals, source_totals
 from tieout.sources import ColumnSpec, TableSpec
 
 TARGET_SECONDS = 4
+WARM_UPS, RUNS = 1, 3
 CHANGED = (0, 10, 1_000)
 TYPES = {
     "id": "text",
@@ -94,9 +97,12 @@ def into_the_lake() -> None:
 
 def measure_totals(rows: int) -> list[_report.Figure]:
     ours, plain = [], []
-    for _ in range(3):
-        plain.append(at_once(plain_source, lambda: connections.query(PLAIN.format(TABLE.silver))))
-        ours.append(at_once(our_source, lambda: silver_totals([TABLE])))
+    for number in range(WARM_UPS + RUNS):
+        bare = at_once(plain_source, lambda: connections.query(PLAIN.format(TABLE.silver)))
+        mine = at_once(our_source, lambda: silver_totals([TABLE]))
+        if number >= WARM_UPS:
+            plain.append(bare)
+            ours.append(mine)
     mine, bare = statistics.median(ours), statistics.median(plain)
     what = f"of {rows:,} rows × {len(TYPES)} columns, both engines at once"
     return [
@@ -143,4 +149,5 @@ def at_once(one: Callable[[], object], other: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 1_500_000)
+    with own_stack():
+        main(int(sys.argv[1]) if sys.argv[1:] else 1_500_000)
