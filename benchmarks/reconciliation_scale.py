@@ -32,7 +32,7 @@ BUILT = "fact_reconciliation"
 
 def main(seeds: list[int], rows: int) -> None:
     figures: list[_report.Figure] = []
-    with own_stack(heap="8G"):
+    with own_stack():
         for seed in seeds:
             figures += one_seed(seed, rows)
     _report.record("reconciliation_scale", f"Reconciling {rows:,} items on either side", figures)
