@@ -13,7 +13,7 @@ PORT_OFFSET = 3000
 
 
 @contextmanager
-def own_stack(heap: str | None = None, port_offset: int = PORT_OFFSET) -> Iterator[None]:
+def own_stack(heap: str | None = None) -> Iterator[None]:
     """The stack in .tieout-bench, removed at the end. heap: Trino's, where the default is too small for the data."""
     from tieout.local.progress import Board
     from tieout.local.stack import down, up
@@ -24,7 +24,7 @@ def own_stack(heap: str | None = None, port_offset: int = PORT_OFFSET) -> Iterat
     if heap:
         os.environ.setdefault("TIEOUT_TRINO_HEAP", heap)
     for name in ("postgres_port", "minio_port", "minio_console_port", "trino_port", "airflow_port"):
-        os.environ[f"TIEOUT_{name.upper()}"] = str(Settings.model_fields[name].default + port_offset)
+        os.environ[f"TIEOUT_{name.upper()}"] = str(Settings.model_fields[name].default + PORT_OFFSET)
     get_settings.cache_clear()
     with Board() as board:
         up(board)
