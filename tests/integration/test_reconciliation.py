@@ -340,9 +340,12 @@ def test_what_netsuite_deletes_is_in_no_books_any_more():
         2: receipt(2, "ch_twice", "2026-11-02T11:00:00", 20),
         3: receipt(3, "ch_twice", "2026-11-02T12:00:00", 20),
         4: receipt(4, "ch_unbilled", "2026-11-02T11:00:00", 30),
+        5: receipt(5, "ch_replaced", "2026-11-02T11:00:00", 40),
     }
-    movements = [movement("ch_gone", "2026-11-02T10:00:00", 10), movement("ch_twice", "2026-11-02T10:00:00", 20)]
-    deleted = [tuple(row | {"deleted": "T"} for row in receipts[number]) for number in (1, 3, 4)]
+    replacement = receipt(6, "ch_replaced", "2026-11-02T12:00:00", 40)
+    charged = {"ch_gone": 10, "ch_twice": 20, "ch_replaced": 40}
+    movements = [movement(source, "2026-11-02T10:00:00", dollars) for source, dollars in charged.items()]
+    deleted = [tuple(row | {"deleted": "T"} for row in receipts[number]) for number in (1, 3, 4, 5)]
     restored = [tuple(row | {"_fivetran_deleted": "FALSE"} for row in receipts[1])]
     # of a transaction that is gone, a connector may leave the lines as they were
     deleted[2] = deleted[2][0], receipts[4][1]
@@ -351,7 +354,7 @@ def test_what_netsuite_deletes_is_in_no_books_any_more():
     select = ("--select", *MODELS, "+fact_erp_postings")
     held, books = [], []
     for day, came, entries in zip(
-        days, ([*receipts.values()], deleted, restored), (posted, taken_back, []), strict=True
+        days, ([*receipts.values()], [*deleted, replacement], restored), (posted, taken_back, []), strict=True
     ):
         deliver("netsuite/transaction", day, [header for header, _ in came])
         deliver("netsuite/transactionline", day, [line for _, line in came])
@@ -376,12 +379,15 @@ def test_what_netsuite_deletes_is_in_no_books_any_more():
         ("ch_twice", 1): ("perfect_match", None, MONDAY, 0, None, MONDAY),
         ("ch_twice", 2): ("duplicate_in_erp", None, MONDAY, 20, None, None),
         ("ch_unbilled", 1): ("missing_in_billing", None, MONDAY, 30, None, None),
+        ("ch_replaced", 1): ("perfect_match", None, MONDAY, 0, None, MONDAY),
     }
     without = {
         ("ch_gone", 1): ("missing_in_erp", "perfect_match", TUESDAY, 10, 0, None),
         ("ch_twice", 1): ("perfect_match", None, MONDAY, 0, None, MONDAY),
         ("ch_twice", 2): ("removed_from_erp", "duplicate_in_erp", TUESDAY, 0, -20, TUESDAY),
         ("ch_unbilled", 1): ("removed_from_erp", "missing_in_billing", TUESDAY, 0, -30, TUESDAY),
+        # there was one at any time, so none was too many
+        ("ch_replaced", 1): ("perfect_match", None, MONDAY, 0, None, TUESDAY),
     }
     again = without | {("ch_gone", 1): ("perfect_match", "missing_in_erp", days[2], 0, 10, days[2])}
     assert held == [at_first, without, again]

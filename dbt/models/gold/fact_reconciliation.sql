@@ -86,17 +86,10 @@ departures as (
 
 ),
 
-departed as (
+surrounded as (
 
-    -- numbered after the transactions that are there: the newest takes the place of one that Stripe's item lacks
+    -- each with what its item has now, and had in the batch before it left
     select
-        departures.*,
-        count(posted.transaction_id) + row_number() over (
-            partition by departures.source_id order by departures.left_batch desc, departures.transaction_id
-        ) as occurrence
-    from posted
-    right join departures on departures.source_id = posted.source_id
-    group by
         departures.transaction_id,
         departures.source_id,
         departures.netsuite_posted_at,
@@ -104,7 +97,52 @@ departed as (
         departures.subsidiary_id,
         departures.first_batch,
         departures.left_batch,
-        departures.left_amount
+        departures.left_amount,
+        count(sides.is_movement) filter (where sides.is_movement) as movements,
+        count(sides.is_movement) filter (where not sides.is_movement) as transactions,
+        count_if(sides.is_movement and sides.batch < departures.left_batch) as movements_then,
+        count_if(not sides.is_movement and sides.batch < departures.left_batch) as other_transactions_then,
+        max(sides.posted_at) filter (where sides.batch < departures.left_batch) as others_posted_at,
+        array_agg(cast(
+            row(departures.first_batch, departures.left_batch) as row(first_batch date, left_batch date)
+        )) over (partition by departures.source_id) as stays
+    from (
+        select source_id, true as is_movement, stripe_batch as batch, null as posted_at from billed
+        union all
+        select source_id, false, netsuite_batch, netsuite_posted_at from posted
+    ) as sides
+    right join departures on departures.source_id = sides.source_id
+    group by 1, 2, 3, 4, 5, 6, 7, 8
+
+),
+
+departed as (
+
+    -- Numbered after the transactions that are there. One that was among too many stays as a row of its own; of the others
+    -- each takes the place of one that Stripe's item lacks, and is nothing more where another has its place since.
+    select
+        *,
+        transactions
+        + row_number() over (partition by source_id order by is_left_over, left_batch desc, transaction_id) as occurrence
+    from (
+        select
+            *,
+            transactions_then > movements_then as is_left_over,
+            row_number() over (
+                partition by source_id
+                order by transactions_then > movements_then, left_batch desc, transaction_id
+            ) as place
+        from (
+            select
+                *,
+                -- itself, those that are there, and those that left no earlier
+                other_transactions_then + cardinality(filter(
+                    stays, one -> one.first_batch < left_batch and one.left_batch >= left_batch
+                )) as transactions_then
+            from surrounded
+        )
+    )
+    where is_left_over or transactions + place <= movements
 
 ),
 
@@ -120,6 +158,7 @@ netsuite as (
         posted.netsuite_batch,
         corrections.corrected_batch,
         corrections.previous_amount,
+        null as removed_status,
         coalesce(posted_again.occurrence, 1) as occurrence
     from posted
     left join posted_again on posted_again.transaction_id = posted.transaction_id
@@ -132,13 +171,15 @@ netsuite as (
     select
         null as netsuite_transaction_id,
         source_id,
-        netsuite_posted_at,
+        -- too many they are since the last of them came
+        greatest(netsuite_posted_at, coalesce(others_posted_at, netsuite_posted_at)) as netsuite_posted_at,
         currency_code as netsuite_currency,
         null as netsuite_amount,
         subsidiary_id as netsuite_subsidiary_id,
         first_batch as netsuite_batch,
         left_batch as corrected_batch,
         left_amount as previous_amount,
+        if(transactions_then = 1, 'missing_in_billing', 'duplicate_in_erp') as removed_status,
         occurrence
     from departed
 
@@ -213,6 +254,7 @@ sides as (
         netsuite.netsuite_transaction_id,
         netsuite.netsuite_subsidiary_id,
         netsuite.netsuite_amount,
+        netsuite.removed_status,
         if({{ lacks_its_pair }}, null, netsuite.netsuite_posted_at) as netsuite_posted_at,
         if({{ lacks_its_pair }}, null, netsuite.netsuite_currency) as netsuite_currency,
         if({{ lacks_its_pair }}, null, netsuite.netsuite_batch) as netsuite_batch,
@@ -255,6 +297,7 @@ paired as (
         ) as newest_batch,
         corrected_batch,
         previous_amount,
+        removed_status,
         balance_transaction_id is not null and netsuite_transaction_id is null as is_missing_in_erp,
         {{ is_left_over }} and occurrence = 1 as is_missing_in_billing,
         {{ is_left_over }} and occurrence > 1 as is_duplicate_in_erp,
@@ -342,7 +385,7 @@ counted as (
         case
             -- what was given an item's id later was no item before
             when status_since = first_seen_on or (not is_pair and previous_amount is null) then null
-            when is_removed_from_erp then if(occurrence = 1, 'missing_in_billing', 'duplicate_in_erp')
+            when is_removed_from_erp then removed_status
             when previous_amount is not null and status_since = corrected_batch then case
                 when balance_transaction_id is null then status
                 when stripe_amount = previous_amount then 'perfect_match'
