@@ -106,9 +106,10 @@ LISTS = {
     "cross join unnest(sequence(date '2026-01-01', date '2026-12-31')) as c (day)",
 }
 
-# What Trino has and DuckDB calls otherwise.
+# What Trino has and DuckDB calls or writes otherwise.
 DIALECT = """
 set TimeZone = 'UTC';
+set lambda_syntax = 'ENABLE_SINGLE_ARROW';
 create macro "if"(condition, one) as case when condition then one end,
     (condition, one, other) as case when condition then one else other end;
 create macro with_timezone(moment, zone) as timezone(zone, moment);
